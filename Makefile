@@ -1,0 +1,90 @@
+# A bare `make` lists what there is. Everything is installed into .venv, from locks with hashes.
+# LAKE is the lake of the demo and the dashboard: make run LAKE="another folder"
+
+PYTHON ?= python3.11
+LAKE ?= $(or $(FACINGS_LAKE),.facings/demo)
+WORKERS ?= 2
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --require-hashes --only-binary=:all:
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup setup-dev run demo serve test lint format bench screenshots lock lock-upgrade clean
+
+help: ## list the targets
+	@echo "Facings: make TARGET"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/.setup ## install into .venv, nothing else (instant when done)
+
+run: demo ## set up, make the simulated stores, rebuild the views, open the dashboard on http://127.0.0.1:8501
+	@echo "==> dashboard: http://127.0.0.1:8501 (Ctrl-C stops it)"
+	@$(BIN)/facings serve --lake "$(LAKE)"
+
+demo: setup ## the same without the dashboard
+	@echo "==> demo: simulated stores into $(LAKE), then every view"
+	@$(BIN)/facings demo --lake "$(LAKE)"
+
+serve: setup ## the dashboard of LAKE on http://127.0.0.1:8501
+	@$(BIN)/facings serve --lake "$(LAKE)"
+
+test: lint ## lint, then every test (PYTEST="-k name" passes arguments on)
+	@bash tests/install_chromium.sh
+	@echo "==> tests"
+	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+
+lint: setup-dev ## ruff and mypy --strict
+	@echo "==> ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "==> mypy"
+	@$(BIN)/mypy
+
+format: setup-dev ## let ruff fix and format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup-dev ## measure the product beside its peers
+	@$(BIN)/python -m bench
+
+screenshots: setup-dev ## take the dashboard's screenshots anew, into docs/
+	@bash tests/install_chromium.sh
+	@$(BIN)/python -m bench.screenshots
+
+lock: setup-dev ## write both locks anew after a change of requirements*.in; versions stay where they can
+	@$(COMPILE) requirements.in requirements-build.in -o requirements.lock
+	@$(COMPILE) requirements-dev.in -o requirements-dev.lock
+
+lock-upgrade: setup-dev ## the same, taking every newer version that the .in files allow
+	@$(COMPILE) --upgrade requirements.in requirements-build.in -o requirements.lock
+	@$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.lock
+
+clean: ## remove .venv, caches and the demo lake
+	rm -rf .venv .facings .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup-dev: .venv/.setup-dev
+
+.venv/bin/python:
+	@command -v "$(PYTHON)" >/dev/null && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+		echo "Facings needs Python 3.11, and \`$(PYTHON)\` is not one." >&2; \
+		echo "Install it (Debian: apt-get install python3.11-venv), or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; \
+		exit 1; }
+	@echo "==> virtual environment: .venv"
+	@"$(PYTHON)" -m venv .venv || { rm -rf .venv; \
+		echo "Python's venv module failed; on Debian: apt-get install python3.11-venv" >&2; exit 1; }
+
+.venv/.setup: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "==> dependencies: requirements.lock, by hash"
+	@$(INSTALL) -r requirements.lock
+	@echo "==> facings itself"
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.setup-dev: requirements-dev.lock .venv/.setup
+	@echo "==> tools for tests and lint: requirements-dev.lock, by hash"
+	@$(INSTALL) --quiet --progress-bar on -r requirements-dev.lock
+	@touch $@

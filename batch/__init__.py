@@ -1,0 +1,1 @@
+"""The batch layer: ingest into the append-only master, and views rebuilt from it."""

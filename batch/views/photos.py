@@ -1,0 +1,36 @@
+"""What the map views share: one row a photo in, rows or one reject out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from imaging.errors import ImageError
+
+Row = dict[str, Any]
+
+
+def map_photos(
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows_of: Callable[[Mapping[str, Any]], Sequence[Row]]
+) -> Iterator[pa.RecordBatch]:
+    """Yields, for each photo, its rows in one batch of `schema`; a photo that fails to decode gives its reason.
+
+    Only ImageError counts as a property of the photo; any other exception is a fault of the code and goes on up.
+    """
+    for batch in batches:
+        for photo in _photos(batch):
+            try:
+                rows = rows_of(photo)
+            except ImageError as error:
+                rows = [{"sha256": photo["sha256"], "reason": error.reason, "detail": error.detail}]
+            yield pa.RecordBatch.from_pylist(list(rows), schema)
+
+
+def _photos(batch: pa.RecordBatch) -> Iterator[Row]:
+    names = [name for name in batch.schema.names if name != "bytes"]
+    data = batch.column("bytes")
+    for index, row in enumerate(batch.select(names).to_pylist()):
+        row["bytes"] = data[index].as_py()
+        yield row

@@ -1,0 +1,116 @@
+"""Settings turned into the arguments of the batch layer: what the commands and the demo both run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from batch.engines.base import Engine, Progress
+from batch.engines.embedded import EmbeddedEngine
+from batch.ingest import IngestReport, IngestSettings
+from batch.ingest import ingest as ingest_sources
+from batch.rebuild import RebuildReport, RebuildSettings, rebuild
+from facings.settings import Settings
+from imaging.header import Limits
+from lake import FacingsError, Lake
+
+ENGINES = ("embedded",)
+
+
+class UnknownEngine(FacingsError):
+    """The engine is not one of ours, or its extra is not installed."""
+
+
+def run_ingest(
+    lake: Lake,
+    sources: Sequence[str],
+    settings: Settings,
+    clock: Callable[[], datetime],
+    run_id: str,
+    progress: Progress,
+    *,
+    annotations: Path | None = None,
+    form: str | None = None,
+    store: str | None = None,
+    device: str | None = None,
+) -> IngestReport:
+    """Ingest with the settings of this process."""
+    return ingest_sources(
+        lake,
+        sources,
+        annotations=str(annotations) if annotations is not None else None,
+        format=form,
+        store_id=store,
+        device_id=device,
+        settings=ingest_settings(settings),
+        clock=clock,
+        progress=progress,
+        run_id=run_id,
+    )
+
+
+def run_rebuild(
+    lake: Lake,
+    views: Sequence[str],
+    settings: Settings,
+    clock: Callable[[], datetime],
+    run_id: str,
+    progress: Progress,
+    *,
+    engine: str = "embedded",
+    full: bool = False,
+    as_of: str | None = None,
+) -> RebuildReport:
+    """Rebuild with the settings of this process. Raises UnknownEngine."""
+    return rebuild(
+        lake,
+        views,
+        engine=make_engine(engine, settings),
+        settings=rebuild_settings(settings),
+        clock=clock,
+        run_id=run_id,
+        full=full,
+        as_of=as_of,
+        progress=progress,
+    )
+
+
+def make_engine(name: str, settings: Settings) -> Engine:
+    """The engine of a name. Raises UnknownEngine."""
+    if name == "embedded":
+        return EmbeddedEngine(threads=threads(settings))
+    raise UnknownEngine(f"engine {name!r}: this release has {', '.join(ENGINES)}")
+
+
+def threads(settings: Settings) -> int:
+    """Threads to map photos with: the setting, else one a core that this process may use."""
+    return settings.threads or len(os.sched_getaffinity(0))
+
+
+def ingest_settings(settings: Settings) -> IngestSettings:
+    """What ingest needs to know."""
+    return IngestSettings(
+        limits=Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels),
+        allow_hosts=settings.allow_hosts,
+        connect_timeout_s=settings.fetch_connect_s,
+        total_timeout_s=settings.fetch_total_s,
+        concurrency=settings.fetch_concurrency,
+        cost_per_core_hour=settings.cost_per_core_hour,
+    )
+
+
+def rebuild_settings(settings: Settings) -> RebuildSettings:
+    """What a rebuild needs to know."""
+    return RebuildSettings(
+        crop_quality=settings.crop_quality,
+        crop_subsampling=settings.crop_subsampling,
+        max_bytes=settings.max_bytes,
+        max_pixels=settings.max_pixels,
+        trust_threshold=settings.trust_threshold,
+        late_after_s=settings.late_after_s,
+        visit_gap_s=settings.visit_gap_s,
+        cores=threads(settings),
+        cost_per_core_hour=settings.cost_per_core_hour,
+    )

@@ -1,0 +1,62 @@
+"""DuckDB over the lake's tables, locked down: no files, no network, no settings; values as parameters only.
+
+Table names: the last part for master and runs (`captures`), with its folder for the others (`views_quality`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from lake.errors import QueryError
+
+# Spark's names for what DuckDB calls otherwise: views are written once, for both.
+_MACROS = ("CREATE MACRO unix_micros(t) AS epoch_us(t)", "CREATE MACRO array_size(a) AS len(a)")
+
+
+def alias(name: str) -> str:
+    """Name of a table in SQL."""
+    folder, _, last = name.partition("/")
+    return last if folder == "master" else name.replace("/", "_")
+
+
+def connect(
+    tables: Mapping[str, Any], *, memory: str = "512MB", threads: int = 2, spill: str | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A connection in UTC with `tables` (Arrow tables or datasets) by name.
+
+    All outside access is off, unless `spill` names a folder for what a sort or join can't hold in `memory`: then the
+    connection may touch files, and only the project's own SQL may run on it.
+    """
+    connection = duckdb.connect(":memory:", config={"memory_limit": memory, "threads": str(threads)})
+    connection.execute("SET TimeZone = 'UTC'")
+    for macro in _MACROS:
+        connection.execute(macro)
+    for name, table in tables.items():
+        connection.register(name, table)
+    connection.execute("SET python_enable_replacements = false")
+    if spill is not None:
+        connection.execute("SET temp_directory = ?", [spill])
+        return connection
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def query(
+    connection: duckdb.DuckDBPyConnection, text: str, params: Sequence[object] | Mapping[str, object] | None = None
+) -> pa.Table:
+    """Rows of one query. Raises QueryError with DuckDB's first line."""
+    try:
+        result = connection.sql(text, params=params)
+        return result.to_arrow_table() if result is not None else pa.table({})
+    except (
+        duckdb.CatalogException,
+        duckdb.BinderException,
+        duckdb.ParserException,
+        duckdb.PermissionException,
+    ) as error:
+        raise QueryError(str(error).splitlines()[0]) from error

@@ -1,0 +1,246 @@
+"""Commits: append once into master, rebuild a view. One way for both, in numbered steps (docs/guarantees.md).
+
+1. Read the table's version through a handle of its own.
+2. Write data files; nothing names them yet.
+3. Make the files and their folders durable.
+4. Commit through the handle, with a transaction of the same app id in every commit: if any came between, this fails.
+5. Make the commit durable. Only then is it acknowledged.
+
+A crash before 4 leaves files that no version names; a crash after 4 leaves a whole commit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake._internal import RemoveAction
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction
+
+from lake.errors import CommitConflict
+from lake.lineage import Lineage
+from lake.parquet import FileWriter, conform, read_groups
+from lake.storage import Storage
+from schemas.tables import TABLES, Table
+
+if TYPE_CHECKING:
+    from lake.lake import Lake
+
+APP_ID = "facings"
+ATTEMPTS = 50
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What an append did: rows added, rows skipped because their key was there, the version after it."""
+
+    added: int
+    skipped: int
+    version: int
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What a rebuild's commit did: rows written, old rows kept and dropped, bytes written, the version after it."""
+
+    written: int
+    kept: int
+    dropped: int
+    size_bytes: int
+    version: int
+
+
+def create_tables(storage: Storage) -> None:
+    """Makes every table that is missing. Ahead of all writers: racing creators of a table would both commit."""
+    with storage.lock("lake"):
+        for table in TABLES.values():
+            create_table(storage, table)
+
+
+def create_table(storage: Storage, table: Table) -> None:
+    """Makes one table unless it is there."""
+    uri = storage.table_uri(table.name)
+    options = dict(storage.options) or None
+    if DeltaTable.is_deltatable(uri, options):
+        return
+    if storage.local is not None:
+        (storage.local / table.name).mkdir(parents=True, exist_ok=True)
+    DeltaTable.create(
+        uri,
+        table.schema,
+        mode="ignore",
+        partition_by=list(table.partition_by),
+        configuration={"delta.appendOnly": "true"} if table.append_only else None,
+        storage_options=options,
+    )
+    storage.sync(table.name, ["_delta_log/00000000000000000000.json"])
+
+
+def append_new(lake: Lake, table: Table, rows: pa.Table) -> Appended:
+    """Appends the rows whose key is neither in the table nor earlier in `rows`.
+
+    Raises CommitConflict when other writers came first fifty times in a row.
+    """
+    rows = _first_of_key(conform(rows, table.schema), table.key)
+    given = rows.num_rows
+    for _ in range(ATTEMPTS):
+        with lake.storage.lock(table.name):
+            handle = lake.handle(table.name)
+            fresh = _without_known(handle, lake, table, rows)
+            if fresh.num_rows == 0:
+                return Appended(0, given, handle.version())
+            try:
+                version = _append(lake.storage, handle, table, fresh)
+            except CommitConflict:
+                continue
+            return Appended(fresh.num_rows, given - fresh.num_rows, version)
+    raise CommitConflict(f"{table.name}: other writers came first {ATTEMPTS} times; try again when fewer write")
+
+
+def _append(storage: Storage, handle: DeltaTable, table: Table, rows: pa.Table) -> int:
+    adds: list[AddAction] = []
+    writers: list[FileWriter] = []
+    try:
+        for partition, part in _by_partition(table, rows):
+            writer = FileWriter(table, storage.table_files(table.name), _now_ms(), partition)
+            writers.append(writer)
+            for batch in part.to_batches(max_chunksize=65_536):
+                writer.write(batch)
+            adds.extend(writer.finish().adds)
+        return commit(storage, handle, table, adds, [], {})
+    except BaseException:
+        for writer in writers:
+            writer.discard()
+        raise
+
+
+def replace(
+    lake: Lake,
+    table: Table,
+    batches: Iterable[pa.RecordBatch],
+    *,
+    scopes: pa.Table | None,
+    lineage: Lineage | None = None,
+    expect: int | None = None,
+) -> Replaced:
+    """Puts `batches` in the place of all rows (`scopes` None) or of the rows whose scope columns are in `scopes`.
+
+    Files without such rows stay as they are, so the cost is that of the scopes. `expect` is the version that the
+    caller planned on; CommitConflict when the table has moved on.
+    """
+    handle = lake.handle(table.name, expect)
+    files = lake.storage.table_files(table.name)
+    writer = FileWriter(table, files, _now_ms())
+    try:
+        removes: list[RemoveAction] = []
+        kept = dropped = 0
+        actions = pa.table(handle.get_add_actions(flatten=True)).to_pylist()
+        for action in actions:
+            rows = action["num_records"]
+            gone = rows if scopes is None else _drop_scopes(files, action["path"], table, scopes, writer)
+            if gone or (scopes is None):
+                removes.append(RemoveAction(action["path"], True, _now_ms(), action["size_bytes"], {}))
+            kept, dropped = kept + rows - gone, dropped + gone
+        fresh = 0
+        for batch in batches:
+            writer.write(batch)
+            fresh += batch.num_rows
+        written = writer.finish()
+        version = commit(
+            lake.storage, handle, table, written.adds, removes, lineage.metadata() if lineage is not None else {}
+        )
+    except BaseException:
+        writer.discard()
+        raise
+    return Replaced(fresh, kept, dropped, written.size_bytes, version)
+
+
+def commit(
+    storage: Storage,
+    handle: DeltaTable,
+    table: Table,
+    adds: Iterable[AddAction],
+    removes: Iterable[RemoveAction],
+    metadata: Mapping[str, str],
+) -> int:
+    """Steps 3 to 5. Gives the new version; CommitConflict when any commit came after the handle was read."""
+    adds = list(adds)
+    storage.sync(table.name, [add.path for add in adds])
+    properties = CommitProperties(
+        custom_metadata=dict(metadata) or None,
+        max_commit_retries=0,
+        app_transactions=[Transaction(APP_ID, handle.version() + 1)],
+    )
+    try:
+        handle.create_write_transaction(
+            [*removes, *adds],
+            "append",
+            table.schema,
+            partition_by=list(table.partition_by),
+            commit_properties=properties,
+        )
+    except CommitFailedError as error:
+        raise CommitConflict(f"{table.name}: another writer committed first; run again ({error})") from error
+    version = int(handle.version()) + 1  # without retries a commit lands there or nowhere
+    storage.sync(table.name, [f"_delta_log/{version:020d}.json"])
+    return version
+
+
+def _drop_scopes(files: object, path: str, table: Table, scopes: pa.Table, writer: FileWriter) -> int:
+    """Copies a file's rows outside `scopes` to `writer` if it has rows inside; gives how many were inside."""
+    names = scopes.column_names
+    masks = {group: _in(keys, scopes) for group, keys in read_groups(files, path, names)}
+    gone = sum(pc.sum(mask).as_py() or 0 for mask in masks.values())
+    if gone:
+        for group, rows in read_groups(files, path, table.schema.names):
+            for batch in conform(rows.filter(pc.invert(masks[group])), table.schema).to_batches():
+                writer.write(batch)
+    return int(gone)
+
+
+def _in(rows: pa.Table, keys: pa.Table) -> pa.Array:
+    """Boolean per row: are its key columns together in `keys`."""
+    if len(keys.column_names) == 1:
+        return pc.is_in(rows.column(0), keys.column(0).combine_chunks()).combine_chunks()
+    wanted = set(zip(*(keys.column(name).to_pylist() for name in keys.column_names), strict=True))
+    have = zip(*(rows.column(name).to_pylist() for name in keys.column_names), strict=True)
+    return pa.array([key in wanted for key in have], pa.bool_())
+
+
+def _first_of_key(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
+    seen: set[tuple[object, ...]] = set()
+    keep = []
+    for index, values in enumerate(zip(*(rows.column(name).to_pylist() for name in key), strict=True)):
+        if values not in seen:
+            seen.add(values)
+            keep.append(index)
+    return rows if len(keep) == rows.num_rows else rows.take(keep)
+
+
+def _without_known(handle: DeltaTable, lake: Lake, table: Table, rows: pa.Table) -> pa.Table:
+    # The newest rows' keys are looked for in the old ones, not the other way round: memory is that of the new.
+    dataset = handle.to_pyarrow_dataset(filesystem=lake.storage.table_files(table.name))
+    first = rows.column(table.key[0]).combine_chunks()
+    known = dataset.to_table(columns=list(table.key), filter=pc.field(table.key[0]).isin(first))
+    return rows.filter(pc.invert(_in(rows.select(table.key), known))) if known.num_rows else rows
+
+
+def _by_partition(table: Table, rows: pa.Table) -> list[tuple[dict[str, str], pa.Table]]:
+    if not table.partition_by:
+        return [({}, rows)]
+    (name,) = table.partition_by
+    values = sorted(set(rows.column(name).to_pylist()))
+    return [
+        ({name: str(value)}, rows.filter(pc.equal(rows.column(name), pa.scalar(value, rows.schema.field(name).type))))
+        for value in values
+    ]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

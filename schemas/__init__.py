@@ -1,0 +1,1 @@
+"""Every contract of Facings: JSON Schemas of events, Arrow schemas of tables, reason codes, upcasting."""
