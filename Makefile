@@ -50,9 +50,9 @@ format: setup-dev ## let ruff fix and format the code
 bench: setup-dev ## measure the product beside its peers
 	@$(BIN)/python -m bench
 
-screenshots: setup-dev ## take the dashboard's screenshots anew, into docs/
+screenshots: setup-dev ## take screenshots of the running dashboard (make serve), into docs/screenshots
 	@bash tests/install_chromium.sh
-	@$(BIN)/python -m bench.screenshots
+	@$(BIN)/python -m tests.browser.shots
 
 lock: setup-dev ## write both locks anew after a change of requirements*.in; versions stay where they can
 	@$(COMPILE) requirements.in requirements-build.in -o requirements.lock

@@ -57,7 +57,7 @@ class Evaluation:
     recall: dict[str, float]  # of each class: the share that got that class
 
 
-def train(photos: Path | Iterable[GoodPhoto], seed: int, copies: int = 1, temperature: float = 3.0) -> Model:
+def train(photos: Path | Iterable[GoodPhoto], seed: int, copies: int = 1, temperature: float = 2.0) -> Model:
     """A model from a folder of good photos, or from any good photos in memory; the same input gives the same model.
 
     Raises ValueError where no photo is readable.
@@ -68,7 +68,7 @@ def train(photos: Path | Iterable[GoodPhoto], seed: int, copies: int = 1, temper
 
 
 def read_folder(folder: Path, seed: int, limits: Limits | None = None) -> Iterator[GoodPhoto]:
-    """Yields every readable photo below `folder` in the order of their names, and after them montages of them.
+    """Yields every readable photo below `folder` in the order of their names, then montages of them, and drawings.
 
     Montages stand for whole shelves: many packages, sharp detail, up to 12 megapixels.
     """
@@ -84,7 +84,24 @@ def read_folder(folder: Path, seed: int, limits: Limits | None = None) -> Iterat
         yield GoodPhoto("photo", rgb)
     for index in range(len(kept) // 4):
         picked = [kept[position] for position in rng.permutation(len(kept))]
-        yield GoodPhoto("montage", montage(picked, rng, index % _WHOLE_SHELF_EVERY == 0, index % _LARGE_EVERY == 0))
+        whole = index % _WHOLE_SHELF_EVERY == 0
+        yield GoodPhoto("shelf" if whole else "montage", montage(picked, rng, whole, (index + 1) % _LARGE_EVERY == 0))
+        yield GoodPhoto("graphic", graphic(rng))
+
+
+def graphic(rng: np.random.Generator) -> Pixels:
+    """uint8 (h, w, 3): rows of flat packages with lines of print, drawn. So that drawn shelves count as good, too."""
+    height, width = int(rng.integers(480, 1300)), int(rng.integers(640, 1700))
+    rgb = np.full((height, width, 3), rng.integers(30, 220, 3), dtype=np.uint8)
+    tall, wide = int(rng.integers(90, 320)), int(rng.integers(50, 200))
+    for top, left in itertools.product(range(8, height - tall, tall + 20), range(8, width - wide, wide + 12)):
+        rgb[top : top + tall, left : left + wide] = rng.integers(20, 245, 3)
+        label = rgb[top + tall // 4 : top + 3 * tall // 4, left + 6 : left + wide - 6]
+        label[...] = rng.integers(150, 250)
+        pitch = int(rng.integers(5, 16))
+        for line in range(pitch, label.shape[0] - pitch, pitch):
+            label[line : line + pitch // 2, 4 : int(rng.integers(8, max(9, label.shape[1])))] = rng.integers(0, 110, 3)
+    return rgb
 
 
 def montage(

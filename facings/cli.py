@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from facings.console import Exit, bars, cell, configure_logging, err, print_json, print_table, printable, say, size
-from facings.settings import Settings, from_environment
+from facings.options import (
+    JsonOption,
+    LakeOption,
+    MaxRejected,
+    VerboseOption,
+    clock,
+    end,
+    example,
+    instant,
+    new_run_id,
+    open_lake,
+)
+from facings.settings import from_environment
 from lake.errors import FacingsError
 
 app = typer.Typer(
@@ -27,21 +36,6 @@ rejected_app = typer.Typer(
     help="The ledger of what was refused: rows and unreadable photos alike.", no_args_is_help=True
 )
 app.add_typer(rejected_app, name="rejected")
-
-LakeOption = Annotated[
-    str | None,
-    typer.Option("--lake", metavar="PATH_OR_URI", help="Where the lake is.", envvar="FACINGS_LAKE", show_default=False),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step to stderr.")]
-MaxRejected = Annotated[
-    int | None, typer.Option(min=0, help="Exit 3 when more rows than this are rejected.", show_default="no limit")
-]
-
-
-def example(*lines: str) -> str:
-    """Epilog of a command's help."""
-    return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"  [cyan]$ {line}[/cyan]" for line in lines)
 
 
 @app.command(
@@ -72,7 +66,7 @@ def ingest(
 
     configure_logging(verbose)
     settings = from_environment()
-    opened = _open(lake, settings, create=True)
+    opened = open_lake(lake, settings, create=True)
     with bars() as progress:
         report = run_ingest(
             opened, sources, settings, clock(settings), new_run_id(clock(settings)), progress,
@@ -96,7 +90,7 @@ def ingest(
                 "Rejected", [{"reason": k, "rows": v} for k, v in sorted(report.reasons.items())], right=["rows"]
             )
             say("See them with: facings rejected list")
-    _end(report.rejected, max_rejected)
+    end(report.rejected, max_rejected)
 
 
 @app.command(
@@ -125,7 +119,7 @@ def rebuild(
 
     configure_logging(verbose)
     settings = from_environment()
-    opened = _open(lake, settings)
+    opened = open_lake(lake, settings)
     with bars() as progress:
         report = run_rebuild(
             opened, views or [], settings, clock(settings), new_run_id(clock(settings)), progress,
@@ -140,7 +134,7 @@ def rebuild(
         for view in report.views:
             versions = ", ".join(f"{table}@{version}" for table, version in sorted(view.sources.items()))
             say(f"{view.view}: {view.why}; from {versions}")
-    _end(report.rejected, max_rejected)
+    end(report.rejected, max_rejected)
 
 
 @app.command(epilog=example("facings status --lake shop", "facings status --json --lake shop"))
@@ -150,7 +144,7 @@ def status(lake: LakeOption = None, json: JsonOption = False, verbose: VerboseOp
 
     configure_logging(verbose)
     settings = from_environment()
-    state = read_status(_open(lake, settings))
+    state = read_status(open_lake(lake, settings))
     if json:
         print_json(state)
         return
@@ -186,7 +180,7 @@ def rejected_list(
 
     configure_logging(verbose)
     settings = from_environment()
-    ledger = list_rejected(_open(lake, settings), reason=reason, limit=limit)
+    ledger = list_rejected(open_lake(lake, settings), reason=reason, limit=limit)
     if json:
         print_json(ledger)
         return
@@ -231,7 +225,9 @@ def export(
     configure_logging(verbose)
     settings = from_environment()
     with bars() as progress:
-        report = export_table(_open(lake, settings), view, to, form=form, version=as_of, force=force, progress=progress)
+        report = export_table(
+            open_lake(lake, settings), view, to, form=form, version=as_of, force=force, progress=progress
+        )
     if json:
         print_json(report)
     else:
@@ -254,7 +250,7 @@ def serve(
 
     configure_logging(verbose)
     settings = from_environment()
-    root = _open(lake, settings).storage.root
+    root = open_lake(lake, settings).storage.root
     if json:
         print_json({"lake": root, "url": f"http://{host}:{port}"})
     say(f"dashboard of {root} on http://{host}:{port} (stop with Ctrl-C)")
@@ -281,15 +277,15 @@ def demo(
     """Simulated stores with known truth: photos, door events, sales and faults, taken in and rebuilt round by round."""
     from facings.story import run_demo
 
-    configure_logging(verbose)
+    configure_logging(verbose, quiet=True)  # the story's rejects are part of it: they are on the dashboard
     settings = from_environment()
-    end = _instant(until) if until else clock(settings)().replace(minute=0, second=0, microsecond=0)
+    close = instant(until) if until else clock(settings)().replace(minute=0, second=0, microsecond=0)
     with bars() as progress:
         report = run_demo(
-            _open(lake, settings, create=True),
+            open_lake(lake, settings, create=True),
             settings,
             seed=seed,
-            until=end,
+            until=close,
             hours=hours,
             stores=stores,
             steps=steps,
@@ -301,40 +297,6 @@ def demo(
         print_table(
             "The demo", [{"what": k.replace("_", " "), "value": cell(v)} for k, v in report.items()], right=["value"]
         )
-
-
-def clock(settings: Settings) -> Callable[[], datetime]:
-    """The clock of this process: the real one in UTC, or FACINGS_NOW."""
-    fixed = settings.now
-    return (lambda: fixed) if fixed is not None else (lambda: datetime.now(UTC))
-
-
-def new_run_id(now: Callable[[], datetime]) -> str:
-    """Name of a run: its time, and six random digits so that two at once differ."""
-    return f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-
-
-def _open(uri: str | None, settings: Settings, *, create: bool = False) -> Any:
-    from lake import Lake
-
-    where = uri or settings.lake
-    if where is None:
-        raise typer.BadParameter("say where the lake is: --lake PATH_OR_URI, or set FACINGS_LAKE", param_hint="--lake")
-    return Lake.open(where, create=create)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a time like 2026-03-01T12:00:00Z", param_hint="--until") from error
-    return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
-
-
-def _end(rejected: int, limit: int | None) -> None:
-    if limit is not None and rejected > limit:
-        say(f"{rejected:,} rejected, more than the {limit:,} allowed")
-        raise typer.Exit(Exit.REJECTS)
 
 
 def main() -> None:

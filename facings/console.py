@@ -18,8 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# A pipe has no width: rows stay on one line, for grep and for logs.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 240)
 
 
 class Exit(IntEnum):
@@ -31,10 +32,10 @@ class Exit(IntEnum):
     REJECTS = 3
 
 
-def configure_logging(verbose: bool) -> None:
-    """Logs to stderr, one line an event, with the text of devices kept inert."""
+def configure_logging(verbose: bool, *, quiet: bool = False) -> None:
+    """Logs to stderr, one line an event, with the text of devices kept inert; `quiet` leaves warnings out."""
     handler = RichHandler(console=err, show_path=False, markup=False, rich_tracebacks=False)
-    level = logging.DEBUG if verbose else logging.WARNING
+    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s", datefmt="%H:%M:%S", handlers=[handler], force=True)
 
 

@@ -6,6 +6,7 @@ Nothing else reads it: the command line loads `Settings` once and passes values 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -69,8 +70,10 @@ def _instant(text: str) -> datetime:
 def _hosts(text: str) -> tuple[str, ...]:
     hosts = tuple(part.strip().lower() for part in text.split(",") if part.strip())
     for host in hosts:
-        if "/" in host or any(char.isspace() for char in host):
+        if any(char.isspace() for char in host):
             raise ValueError(f"{host!r} is not a host name or an address")
+        if "/" in host:
+            ipaddress.ip_network(host)  # says itself what is wrong
     return hosts
 
 
@@ -99,7 +102,7 @@ class Settings:
         (),
         _hosts,
         "photos.internal,10.0.0.7",
-        "Hosts inside private networks that photos may be fetched from, separated by commas.",
+        "Hosts or networks (10.0.0.0/24) inside private networks that photos may be fetched from.",
     )
     fetch_connect_s: float = _setting(5.0, _positive, "2", "Seconds to wait for a connection to a photo's server.")
     fetch_total_s: float = _setting(30.0, _positive, "60", "Seconds that one photo may take to arrive, all told.")

@@ -41,13 +41,15 @@ _TRUNCATION_WORDS = (
 )
 
 
-def decode_rgb(data: bytes, header: Header) -> Pixels:
+def decode_rgb(data: bytes, header: Header, into: bytearray | None = None) -> Pixels:
     """uint8 (height, width, 3) RGB, upright and contiguous: `header.upright_size` pixels.
 
     16-bit samples keep their high byte. Transparency is composited on white. CMYK is converted without a profile.
+    `into` is memory that the pixels may lie in, if it holds them: fresh pages for each photo cost a tenth of its decode.
     Raises ImageError "truncated" or "undecodable".
     """
-    return _orient(_stored_rgb(data, header), header.orientation)
+    room = into if into is not None and len(into) >= header.width * header.height * 3 else None
+    return _orient(_stored_rgb(data, header, room), header.orientation)
 
 
 def decode_grey(data: bytes, header: Header, working_px: int = WORKING_PX) -> Pixels:
@@ -99,12 +101,12 @@ def _to_grey(rgb: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
-def _stored_rgb(data: bytes, header: Header) -> Pixels:
+def _stored_rgb(data: bytes, header: Header, into: bytearray | None = None) -> Pixels:
     """uint8 (header.height, header.width, 3), as stored, before orientation."""
     rgb: Pixels | None = None
     if header.format == "jpeg":
         try:
-            rgb = jpeg.decode_rgb(data)
+            rgb = jpeg.decode_rgb(data, into)
         except UnusualSamplingError:
             rgb = None
     if rgb is None:

@@ -22,11 +22,11 @@ class UnusualSamplingError(Exception):
     """A JPEG whose colours are sampled in a way that TurboJPEG's interface has no name for."""
 
 
-def decode_rgb(data: bytes) -> Pixels:
-    """uint8 (height, width, 3) RGB as stored. Raises ImageError "truncated" or "undecodable"; UnusualSamplingError."""
+def decode_rgb(data: bytes, into: bytearray | None = None) -> Pixels:
+    """uint8 (height, width, 3) RGB as stored, in `into` where that is large enough. Raises ImageError "truncated" or "undecodable"; UnusualSamplingError."""
     if _colour_space(data) in _CMYK:
         return _cmyk_to_rgb(_decode(data, "CMYK", 0, 0), _is_inverted(data))
-    return _decode(data, "RGB", 0, 0)
+    return _decode(data, "RGB", 0, 0, into)
 
 
 def decode_grey(data: bytes, min_width: int, min_height: int) -> Pixels:
@@ -54,7 +54,7 @@ def _colour_space(data: bytes) -> str:
         raise _refusal(error) from error
 
 
-def _decode(data: bytes, colour_space: str, min_width: int, min_height: int) -> Pixels:
+def _decode(data: bytes, colour_space: str, min_width: int, min_height: int, into: bytearray | None = None) -> Pixels:
     try:
         pixels = simplejpeg.decode_jpeg(
             data,
@@ -63,6 +63,7 @@ def _decode(data: bytes, colour_space: str, min_width: int, min_height: int) -> 
             fastupsample=False,
             min_height=min_height,
             min_width=min_width,
+            buffer=into,
             strict=True,
         )
     except (ValueError, MemoryError, OverflowError) as error:

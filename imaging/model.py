@@ -1,4 +1,4 @@
-"""The quality model: Gaussian naive Bayes over transformed measurements, stored as JSON."""
+"""The quality model: Gaussian naive Bayes over measurements that were decorrelated first, stored as JSON."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ TRANSFORMS = {
 _APPLY: dict[str, Callable[[Any], Any]] = {"identity": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt}
 _DECIMALS = 9
 _VARIANCE_FLOOR = 0.02  # share of a measurement's variance over all photos
+_SHRINKAGE = 0.3  # share of the correlations that is not believed
 _KIND = "gaussian-naive-bayes/v1"
 
 Numbers = NDArray[np.float64]
@@ -42,7 +43,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Component:
-    """One Gaussian of a class, which may have one for each kind of scene. Lists are in the order of `MEASUREMENTS`."""
+    """One Gaussian of a class, which may have one for each kind of scene, over 13 decorrelated axes."""
 
     label: str
     weight: float
@@ -52,10 +53,14 @@ class Component:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained classifier of measurements. `temperature` above 1 softens what naive Bayes is too sure of."""
+    """A trained classifier of measurements. `temperature` above 1 softens what naive Bayes is too sure of.
+
+    `mixing` is the 13 x 13 matrix from transformed measurements, in the order of `MEASUREMENTS`, to decorrelated axes.
+    """
 
     components: tuple[Component, ...]
     transforms: tuple[str, ...]
+    mixing: tuple[tuple[float, ...], ...]
     temperature: float
     training: str  # fingerprint of the training data and its parameters
 
@@ -74,7 +79,8 @@ class Model:
             Component(each["label"], each["weight"], tuple(each["means"]), tuple(each["variances"]))
             for each in stored["components"]
         )
-        return cls(components, tuple(stored["transforms"]), stored["temperature"], stored["training"])
+        mixing = tuple(tuple(row) for row in stored["mixing"])
+        return cls(components, tuple(stored["transforms"]), mixing, stored["temperature"], stored["training"])
 
     def save(self, path: Path) -> None:
         """Write the model as JSON. `load` gives an equal model with the same `model_id`."""
@@ -94,7 +100,8 @@ class Model:
         values = np.atleast_2d(np.asarray(measurements, dtype=np.float64))
         if not np.isfinite(values).all():
             raise ValueError("measurements must be finite")
-        scores = self._log_likelihood(transform(values, self.transforms)) / self.temperature
+        axes = decorrelate(transform(values, self.transforms), self.mixing)
+        scores = self._log_likelihood(axes) / self.temperature
         scores -= scores.max(axis=1, keepdims=True)
         odds = np.exp(scores)
         probabilities: Numbers = odds / odds.sum(axis=1, keepdims=True)
@@ -130,6 +137,7 @@ class Model:
             "classes": list(CLASSES),
             "measurements": list(MEASUREMENTS),
             "transforms": list(self.transforms),
+            "mixing": [list(row) for row in self.mixing],
             "temperature": self.temperature,
             "training": self.training,
             "components": [
@@ -150,8 +158,16 @@ def transform(measurements: Numbers, transforms: Sequence[str]) -> Numbers:
     return np.stack(columns, axis=1).astype(np.float64)
 
 
+def decorrelate(values: Numbers, mixing: Sequence[Sequence[float]]) -> Numbers:
+    """float64 (n, 13): `values` times `mixing`. Column by column: BLAS rounds a row alone otherwise than among many."""
+    axes = np.zeros_like(values)
+    for index, row in enumerate(mixing):
+        axes += values[:, index : index + 1] * np.array(row, dtype=np.float64)
+    return axes
+
+
 def fit(
-    measurements: Numbers, labels: Sequence[str], scenes: Sequence[str], training: str, temperature: float = 3.0
+    measurements: Numbers, labels: Sequence[str], scenes: Sequence[str], training: str, temperature: float = 2.0
 ) -> Model:
     """A model of (n, 13) measurements with a class each; one Gaussian for every class and kind of scene that occurs.
 
@@ -160,19 +176,41 @@ def fit(
     """
     transforms = tuple(TRANSFORMS[name] for name in MEASUREMENTS)
     values = transform(np.asarray(measurements, dtype=np.float64), transforms)
-    floor = np.maximum(values.var(axis=0) * _VARIANCE_FLOOR, 1e-6)
     names, kinds = np.asarray(labels), np.asarray(scenes)
-    components: list[Component] = []
+    groups: list[tuple[str, float, NDArray[np.bool_]]] = []
     for label in CLASSES:
         count = int((names == label).sum())
         if not count:
             raise ValueError(f"no training row of class {label}")
         for kind in sorted(set(kinds[names == label].tolist())):
-            rows = values[(names == label) & (kinds == kind)]
-            weight = len(rows) / count / len(CLASSES)
-            means, variances = rows.mean(axis=0), np.maximum(rows.var(axis=0), floor)
-            components.append(Component(label, round(weight, _DECIMALS), _rounded(means), _rounded(variances)))
-    return Model(tuple(components), transforms, temperature, training)
+            rows = (names == label) & (kinds == kind)
+            groups.append((label, int(rows.sum()) / count / len(CLASSES), rows))
+    mixing = _whitening(values, [rows for _, _, rows in groups])
+    axes = decorrelate(values, mixing)
+    floor = np.maximum(axes.var(axis=0) * _VARIANCE_FLOOR, 1e-6)
+    components = tuple(
+        Component(
+            label,
+            round(weight, _DECIMALS),
+            _rounded(axes[rows].mean(axis=0)),
+            _rounded(np.maximum(axes[rows].var(axis=0), floor)),
+        )
+        for label, weight, rows in groups
+    )
+    return Model(components, transforms, mixing, temperature, training)
+
+
+def _whitening(values: Numbers, groups: Sequence[NDArray[np.bool_]]) -> tuple[tuple[float, ...], ...]:
+    """A 13 x 13 matrix after which the measurements vary by 1 and hardly together within a group of photos alike."""
+    rest = values.copy()
+    for rows in groups:
+        rest[rows] -= values[rows].mean(axis=0)
+    spread = np.maximum(rest.std(axis=0), 1e-3)
+    scaled = rest / spread
+    size = len(spread)
+    together = (1 - _SHRINKAGE) * np.einsum("ni,nj->ij", scaled, scaled) / len(scaled) + _SHRINKAGE * np.eye(size)
+    mixing = np.linalg.inv(np.linalg.cholesky(together)).T / spread[:, None]
+    return tuple(_rounded(row) for row in mixing)
 
 
 def _rounded(values: Numbers) -> tuple[float, ...]:

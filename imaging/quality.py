@@ -33,6 +33,7 @@ _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32
 _SMALLEST_PX = 3
 
 Counts = NDArray[np.int64]
+Gradient = NDArray[np.int32]
 
 
 def measure(grey: Pixels) -> dict[str, float]:
@@ -62,11 +63,11 @@ def measure(grey: Pixels) -> dict[str, float]:
     }
 
 
-def calc_gradients(grey: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Two float32 (h, w): 3 x 3 Sobel derivatives over x and over y, each in [-1020, 1020]."""
+def calc_gradients(grey: Pixels) -> tuple[Gradient, Gradient]:
+    """Two int32 (h, w): 3 x 3 Sobel derivatives over x and over y, each in [-1020, 1020]."""
     return (
-        np.asarray(cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3), dtype=np.float32),
-        np.asarray(cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=3), dtype=np.float32),
+        np.asarray(cv2.Sobel(grey, cv2.CV_16S, 1, 0, ksize=3)).astype(np.int32),
+        np.asarray(cv2.Sobel(grey, cv2.CV_16S, 0, 1, ksize=3)).astype(np.int32),
     )
 
 
@@ -75,11 +76,11 @@ def calc_laplacian_var(grey: Pixels) -> float:
     return _variance(np.asarray(cv2.Laplacian(grey, cv2.CV_16S, ksize=1)))
 
 
-def calc_sobel_var(dx: NDArray[np.float32], dy: NDArray[np.float32]) -> float:
+def calc_sobel_var(dx: Gradient, dy: Gradient) -> float:
     """Variance of the Sobel gradient's magnitude, in squared grey levels, at least 0. Pertuz 2013."""
     # The squared magnitude is a whole number under 2^24 and numpy rounds its root correctly; cv2.magnitude's last bit
     # depends on where the array lies in memory.
-    return _variance(np.sqrt(dx * dx + dy * dy))
+    return _variance(np.sqrt((dx * dx + dy * dy).astype(np.float32)))
 
 
 def calc_reblur(grey: Pixels) -> float:
@@ -102,7 +103,7 @@ def _steps(source: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     return np.asarray(cv2.absdiff(ahead, behind), dtype=np.float32)
 
 
-def calc_motion_ratio(dx: NDArray[np.float32], dy: NDArray[np.float32]) -> float:
+def calc_motion_ratio(dx: Gradient, dy: Gradient) -> float:
     """Coherence of the mean structure tensor in [0, 1]: 0 no direction is preferred, 1 all in one. Bigun 1987."""
     # Products of Sobel values are whole and under 2^24, so the sum is exact; a BLAS dot would depend on alignment.
     xx, yy, xy = (float(cv2.sumElems(cv2.multiply(a, b))[0]) for a, b in ((dx, dx), (dy, dy), (dx, dy)))
@@ -142,7 +143,7 @@ def calc_share(counts: Counts, low: int, high: int) -> float:
 def calc_rms_contrast(counts: Counts) -> float:
     """Standard deviation of the grey levels over 255, 0 to 0.5. Peli 1990."""
     levels = np.arange(_LEVELS) - calc_mean_luma(counts)
-    return float(np.sqrt(counts.dot(levels**2) / int(counts.sum()))) / (_LEVELS - 1)
+    return math.sqrt(float(np.sum(counts * levels**2)) / int(counts.sum())) / (_LEVELS - 1)
 
 
 def _variance(values: NDArray[np.integer | np.floating]) -> float:

@@ -236,6 +236,8 @@ def _by_partition(table: Table, rows: pa.Table) -> list[tuple[dict[str, str], pa
         return [({}, rows)]
     (name,) = table.partition_by
     values = sorted(set(rows.column(name).to_pylist()))
+    if len(values) == 1:
+        return [({name: str(values[0])}, rows)]
     return [
         ({name: str(value)}, rows.filter(pc.equal(rows.column(name), pa.scalar(value, rows.schema.field(name).type))))
         for value in values

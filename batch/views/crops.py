@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
-import imaging.crops
-import imaging.decode
-import imaging.header
+import imaging
 from batch.views import photos
 from batch.views.declare import REJECT_FIELDS, MapView, Parameters, Source
 from imaging.crops import CropSettings, cut, pixel_box
@@ -18,6 +17,8 @@ from imaging.decode import decode_rgb
 from imaging.header import Limits, read_header
 from schemas.tables import CROPS
 
+SCRATCH_BYTES = 64 << 20
+_local = threading.local()
 _OUTPUT = pa.schema([*CROPS.schema, *REJECT_FIELDS])
 
 
@@ -30,7 +31,8 @@ def crop_photos(batches: Iterator[pa.RecordBatch], parameters: Parameters) -> It
         if not photo["boxes"]:
             return []
         data = photo["bytes"]
-        rgb = decode_rgb(data, read_header(data, limits))
+        header = read_header(data, limits)
+        rgb = decode_rgb(data, header, _scratch(header.width * header.height * 3))
         height, width = rgb.shape[:2]
         rows = []
         for index, box in enumerate(photo["boxes"]):
@@ -53,6 +55,16 @@ def crop_photos(batches: Iterator[pa.RecordBatch], parameters: Parameters) -> It
         return rows
 
     return photos.map_photos(batches, _OUTPUT, rows_of)
+
+
+def _scratch(size_bytes: int) -> bytearray | None:
+    """This thread's memory for one decoded photo, kept from photo to photo; None where the photo is unusually large."""
+    if size_bytes > SCRATCH_BYTES:
+        return None
+    held: bytearray | None = getattr(_local, "scratch", None)
+    if held is None or len(held) < size_bytes:
+        held = _local.scratch = bytearray(size_bytes)
+    return held
 
 
 def crop_id(sha256: str, annotation_id: str, box_index: int) -> str:
@@ -83,6 +95,6 @@ VIEW = MapView(
         WHERE r.place = 1
     """,
     function=crop_photos,
-    code=(imaging.crops, imaging.decode, imaging.header, photos),
+    code=(imaging,),
     parameters=("crop_quality", "crop_subsampling", "max_bytes", "max_pixels"),
 )

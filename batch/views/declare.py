@@ -14,6 +14,7 @@ import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -49,7 +50,7 @@ class SqlView:
     sources: tuple[Source, ...]
     scope: tuple[str, ...]
     sql: str
-    code: tuple[ModuleType, ...]
+    code: tuple[ModuleType, ...] = ()  # packages that the rows depend on
     parameters: tuple[str, ...] = ()
 
     @property
@@ -81,14 +82,17 @@ class MapView(SqlView):
 def fingerprint(view: SqlView) -> str:
     """Hash of all that a view's rows depend on besides its sources and parameters: 16 hex digits.
 
-    The declaration, the source text of its modules, and the versions of the libraries that turn pixels into numbers.
+    The declaration, the source text of its packages and of its function, and the versions of the libraries that turn
+    pixels into numbers.
     """
     digest = hashlib.sha256()
     for part in (view.sql, *view.scope, *(repr(source) for source in view.sources), str(view.table.schema)):
         digest.update(part.encode() + b"\0")
-    for module in view.code:
-        digest.update(inspect.getsource(module).encode() + b"\0")
+    for package in view.code:
+        for file in sorted(Path(next(iter(package.__path__))).glob("*.py")):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     if isinstance(view, MapView):
+        digest.update(inspect.getsource(inspect.getmodule(view.function) or view.function).encode() + b"\0")
         for library in ("numpy", "opencv-python-headless", "pillow", "simplejpeg"):
             digest.update(f"{library}=={importlib.metadata.version(library)}\0".encode())
     return digest.hexdigest()[:16]

@@ -65,6 +65,5 @@ VIEW = SqlView(
                s.capture_id, s.p_good
         FROM paired r JOIN seen s ON s.capture_id = r.capture_id
     """,
-    code=(),
     parameters=("trust_threshold",),
 )

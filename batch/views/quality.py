@@ -9,10 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-import imaging.decode
-import imaging.header
-import imaging.model
-import imaging.quality
+import imaging
 from batch.views import photos
 from batch.views.declare import REJECT_FIELDS, MapView, Parameters, Source
 from imaging.decode import decode_grey
@@ -53,6 +50,6 @@ VIEW = MapView(
     scope=("sha256",),
     sql="SELECT sha256, 1 AS units FROM images",
     function=score_photos,
-    code=(imaging.quality, imaging.model, imaging.decode, imaging.header, photos),
+    code=(imaging,),
     parameters=("model", "model_id", "max_bytes", "max_pixels"),
 )

@@ -102,6 +102,5 @@ VIEW = SqlView(
         LEFT JOIN contents t ON t.store_id = c.store_id AND t.device_id = c.device_id AND t.hour = c.hour
         FULL OUTER JOIN refused r ON r.store_id = c.store_id AND r.device_id = c.device_id AND r.hour = c.hour
     """,
-    code=(),
     parameters=("late_after_s", "pinned_at"),
 )

@@ -84,6 +84,5 @@ VIEW = SqlView(
         FROM bursts b
         FULL OUTER JOIN doors d ON d.device_id = b.device_id AND d.door_event_id = b.visit_id AND b.door
     """,
-    code=(),
     parameters=("visit_gap_s",),
 )

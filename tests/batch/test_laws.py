@@ -36,9 +36,7 @@ def act(lake: Lake, number: int, action: tuple[Any, ...], clock: Clock) -> None:
     if kind == "capture":
         put_image(lake, photo(rest[0]))
         named = f"door-{rest[0] % 3}" if rest[0] % 2 else None
-        put_capture(
-            lake, f"c{number}", build.sha(photo(rest[0])), device=rest[1], taken=rest[2], door_event_id=named
-        )
+        put_capture(lake, f"c{number}", build.sha(photo(rest[0])), device=rest[1], taken=rest[2], door_event_id=named)
     elif kind == "boxes":
         put_boxes(lake, build.sha(photo(rest[0])), *rest[1], made=number)
     elif kind == "broken":
@@ -53,7 +51,11 @@ def act(lake: Lake, number: int, action: tuple[Any, ...], clock: Clock) -> None:
         build.put(lake, "planograms", {**plan, "sku": "cola", "facings": number % 4 + 1})
     elif kind == "reject":
         known = {"device_id": rest[1], "store_id": rest[1] and f"store-of-{rest[1]}"}
-        build.put(lake, "rejected", {"reject_id": f"r{number}", "reason": "truncated", "occurred_at": build.at(rest[0]), **known})
+        build.put(
+            lake,
+            "rejected",
+            {"reject_id": f"r{number}", "reason": "truncated", "occurred_at": build.at(rest[0]), **known},
+        )
     elif kind == "compact":
         for name in ("master/images", "master/annotations", "views/crops", "views/quality"):
             DeltaTable(lake.storage.table_uri(name)).optimize.compact()

@@ -1,4 +1,4 @@
-"""A rebuild killed at any point: the old view is served, and the next run completes it. Real processes, real SIGKILL."""
+"""A rebuild killed at any point: the old view is served and the next run completes it. Real processes and SIGKILL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 from lake import Lake
 from tests.batch.build import Clock, lake_at, photo, put_boxes, put_capture, put_image, rows, run
 
-# Where the victim kills itself: the name to patch, and whether before or after the original runs. See docs/guarantees.md.
+# Where the victim kills itself: the name to patch, before or after the original runs, and at which call.
+# Steps are those of docs/guarantees.md.
 POINTS = {
     "1 before any file is written": ("lake.write.FileWriter.write", "before", 1),
     "2 after a file, before the next": ("lake.parquet.FileWriter._flush", "after", 1),
@@ -86,9 +87,7 @@ def _kill(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_then_completed(
-    point: str, prepared: Path, expected: dict[str, list[str]], tmp_path: Path
-) -> None:
+def test_killed_then_completed(point: str, prepared: Path, expected: dict[str, list[str]], tmp_path: Path) -> None:
     root = tmp_path / "lake"
     shutil.copytree(prepared, root)
     before = rows(Lake.open(root))

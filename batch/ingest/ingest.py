@@ -1,0 +1,169 @@
+"""Ingest: sources into master, each thing once; what fails is kept with its reason, the rest goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from batch.ingest.batches import ORDER, Batches
+from batch.ingest.content import Loader
+from batch.ingest.records import Passed, Photo, Record, Told
+from batch.ingest.settings import IngestReport, IngestSettings
+from batch.ingest.sources import read_sources
+from batch.ingest.take import Taker
+from batch.ingest.tally import Tally
+from batch.runs import append_run
+from lake import Lake
+from schemas.events import Rejected
+
+Progress = Callable[[str, int, int], None]
+STEP = "ingest"
+_CHUNK_RECORDS = 4096
+_CHUNK_BOXES = 100_000
+
+
+def ingest(
+    lake: Lake,
+    sources: Sequence[str],
+    *,
+    annotations: str | None = None,
+    format: str | None = None,
+    store_id: str | None = None,
+    device_id: str | None = None,
+    settings: IngestSettings = IngestSettings(),  # noqa: B008  # frozen
+    clock: Callable[[], datetime],
+    progress: Progress | None = None,
+    run_id: str,
+) -> IngestReport:
+    """Takes files, folders, URLs and tables into master; the same source again adds nothing. A row in `runs` says so.
+
+    A photo is named in `captures.image_uri` by its absolute path or its URL, and with `source_version` that is what
+    spares reading it again. Raises IngestError before anything is read where a source or the format is not there.
+    """
+    records = read_sources(sources, annotations, format)
+    began, started_at = time.monotonic(), clock()
+    batches = Batches(lake, settings.flush_bytes, clock)
+    tally = Tally(batches)
+    run = {
+        "run_id": run_id,
+        "step": STEP,
+        "mode": "append",
+        "started_at": started_at,
+        "parameters": json.dumps(
+            {
+                "sources": list(sources),
+                "annotations": annotations,
+                "format": format,
+                "store_id": store_id,
+                "device_id": device_id,
+                "max_bytes": settings.limits.max_bytes,
+                "max_pixels": settings.limits.max_pixels,
+            }
+        ),
+    }
+    try:
+        with Loader(settings) as loader:
+            taker = Taker(lake, loader, batches, tally, clock, store_id=store_id, device_id=device_id)
+            _take_all(records, taker, tally, progress or _silent)
+        batches.flush()
+        tally.summarise()
+    except BaseException as error:
+        detail = f"{type(error).__name__}: {error}"[:500]
+        with contextlib.suppress(Exception):
+            append_run(
+                lake,
+                {
+                    **run,
+                    **_figures(tally, batches, began, settings),
+                    "status": "failed",
+                    "finished_at": clock(),
+                    "detail": detail,
+                },
+            )
+        raise
+    figures = _figures(tally, batches, began, settings)
+    versions = lake.versions(ORDER)
+    append_run(
+        lake,
+        {
+            **run,
+            **figures,
+            "status": "ok",
+            "finished_at": clock(),
+            "sources": json.dumps(versions),
+            "version": versions["master/captures"],
+        },
+    )
+    added = batches.added
+    return IngestReport(
+        run_id,
+        tally.rows_in,
+        tally.ok,
+        tally.skipped,
+        tally.rejected,
+        added["master/images"],
+        added["master/captures"],
+        added["master/annotations"],
+        added["master/door_events"],
+        added["master/planograms"],
+        tally.bytes_in,
+        figures["seconds"],
+        dict(sorted(tally.reasons.items())),
+    )
+
+
+def _take_all(records: Iterator[Record], taker: Taker, tally: Tally, progress: Progress) -> None:
+    done = 0
+    for photos, told in _chunks(records, tally):
+        total = done + len({photo.location for photo in photos}) + len(told)
+        done += len(told)
+        progress(STEP, done, total)
+        for _ in taker.take(photos, told):
+            done += 1
+            progress(STEP, done, total)
+        done = total
+        progress(STEP, done, total)
+
+
+def _chunks(records: Iterator[Record], tally: Tally) -> Iterator[tuple[list[Photo], list[Told]]]:
+    """Yields the records in chunks of bounded memory; refusals and files passed over are counted on the way."""
+    photos: list[Photo] = []
+    told: list[Told] = []
+    boxes = 0
+    for record in records:
+        if isinstance(record, Rejected):
+            tally.reject(record)
+        elif isinstance(record, Passed):
+            tally.settle(1, new=False)
+        elif isinstance(record, Told):
+            told.append(record)
+        else:
+            photos.append(record)
+            boxes += len(record.annotation.boxes) if record.annotation is not None else 0
+        if len(photos) + len(told) >= _CHUNK_RECORDS or boxes >= _CHUNK_BOXES:
+            yield photos, told
+            photos, told, boxes = [], [], 0
+    yield photos, told
+
+
+def _figures(tally: Tally, batches: Batches, began: float, settings: IngestSettings) -> dict[str, Any]:
+    seconds = round(time.monotonic() - began, 3)
+    rate = settings.cost_per_core_hour
+    return {
+        "seconds": seconds,
+        "rows_in": tally.rows_in,
+        "rows_ok": tally.ok,
+        "rows_skipped": tally.skipped,
+        "rows_rejected": tally.rejected,
+        "bytes_in": tally.bytes_in,
+        "bytes_out": batches.bytes_out,
+        "cost": None if rate is None else seconds / 3600 * rate,
+    }
+
+
+def _silent(step: str, done: int, total: int) -> None:
+    return None

@@ -1,0 +1,142 @@
+"""What needs attention now, ranked: pure functions from query results to findings, each with the page that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from schemas.reasons import Reason
+from serving.show import each, moment, span
+
+UNSEEN_AFTER = timedelta(hours=6)
+LATE_SHARE = 0.25
+LATE_AT_LEAST = 5
+Params = dict[str, str | list[str]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to look at. `severity` is "bad" or "attention"; `weight` ranks within it, the heaviest first."""
+
+    severity: str
+    kind: str
+    what: str
+    since: datetime | None
+    weight: float
+    page: str
+    params: Params = field(default_factory=dict)
+
+
+def ranked(findings: list[Finding]) -> list[Finding]:
+    """Bad before attention, then by weight; equal ones by their text."""
+    return sorted(findings, key=lambda f: (f.severity != "bad", -f.weight, f.what))
+
+
+def out_of_stock(current: pd.DataFrame, now: datetime) -> list[Finding]:
+    """A planned SKU without a facing, as bad as it is long: facings missing times hours."""
+    rows = current[(current["state"] == "known") & (current["facings"] == 0) & (current["expected"] > 0)]
+    return [
+        Finding(
+            "bad",
+            "out of stock",
+            f"{row.sku} is out at {row.device_id}: 0 of {int(row.expected)} facings",
+            row.out_since,
+            int(row.expected) * max(1.0, (now - row.out_since).total_seconds() / 3600),
+            "screens/inventory.py",
+            {"device": [row.device_id], "sku": row.sku},
+        )
+        for row in each(rows)
+    ]
+
+
+def cameras(unusable: pd.DataFrame, current: pd.DataFrame) -> list[Finding]:
+    """A camera none of whose latest photos could be used: its stock is old or unknown, which outranks an empty SKU."""
+    found = []
+    known = current[current["state"] == "known"].groupby("device_id")["seen_at"].max()
+    for row in unusable.to_dict("records"):
+        faults = {
+            name: row[name] for name in ("blur", "motion", "dark", "bright", "noise", "moire") if pd.notna(row[name])
+        }
+        fault = f", mostly {max(faults, key=lambda name: faults[name])}" if faults else ""
+        seen = known.get(row["device_id"])
+        stock = "its stock is unknown" if seen is None else f"its stock is as of {moment(seen)}"
+        what = f"{row['device_id']}: the last {row['photos']} photos can't be used{fault}; {stock}"
+        params: Params = {"device": [row["device_id"]]}
+        found.append(Finding("bad", "camera", what, row["since"], 10_000 + row["photos"], "screens/quality.py", params))
+    return found
+
+
+def unseen(estate: pd.DataFrame, now: datetime) -> list[Finding]:
+    """A device that sent nothing for longer than `UNSEEN_AFTER`."""
+    rows = estate[estate["last_at"] < pd.Timestamp(now - UNSEEN_AFTER)]
+    return [
+        Finding(
+            "attention",
+            "not seen",
+            f"{row.device_id} at {row.store_id} has sent nothing for {span((now - row.last_at).total_seconds())}",
+            row.last_at,
+            5000.0,
+            "screens/captures.py",
+            {"device": [row.device_id], "range": "all"},
+        )
+        for row in each(estate.loc[rows.index])
+    ]
+
+
+def late(flow: pd.DataFrame) -> list[Finding]:
+    """A store many of whose captures arrive late, with how long the slowest took."""
+    found = []
+    for store, rows in flow.groupby("store_id"):
+        captures, late_ones = int(rows["captures"].sum()), int(rows["late"].sum())
+        if late_ones >= LATE_AT_LEAST and late_ones >= LATE_SHARE * captures:
+            slowest = span(rows["capture_to_receipt_p99_s"].max())
+            what = f"{store}: {late_ones} of {captures} captures arrived late, the slowest after {slowest}"
+            since = rows.loc[rows["late"] > 0, "hour"].min()
+            found.append(
+                Finding(
+                    "attention",
+                    "late",
+                    what,
+                    since,
+                    4000.0 + late_ones,
+                    "screens/throughput.py",
+                    {"store": [str(store)]},
+                )
+            )
+    return found
+
+
+def refused(rejects: pd.DataFrame) -> list[Finding]:
+    """What was refused, a finding a reason, with the remedy."""
+    found = []
+    for reason, rows in rejects.groupby("reason"):
+        what = f"{len(rows)} refused as {reason}. {remedy(str(reason))}"
+        found.append(
+            Finding(
+                "attention",
+                "refused",
+                what,
+                rows["occurred_at"].min(),
+                float(len(rows)),
+                "screens/rejected.py",
+                {"reason": str(reason)},
+            )
+        )
+    return found
+
+
+def remedy(reason: str) -> str:
+    """What a reason means and what to do, in a sentence; for a reason of a later release, that it is one."""
+    try:
+        return Reason(reason).explain
+    except ValueError:
+        return "This release does not know the reason; upgrade the dashboard."
+
+
+def since(finding: Finding, now: datetime) -> str:
+    """When it began and how long ago."""
+    if finding.since is None or pd.isna(finding.since):
+        return ""
+    return f"since {moment(finding.since)} ({span((now - finding.since).total_seconds())})"

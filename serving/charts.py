@@ -1,0 +1,237 @@
+"""Charts of the dashboard, in Altair. Data frames in, charts out; times on UTC axes; colours from `serving.theme`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from serving.theme import ATTENTION, BAD, CLASSES, OK, RUN_STATES, SHADES, STATES, UNKNOWN
+
+Chart = Any  # Altair's decorated methods have no types
+_ROW_PX = 24
+_MIDNIGHT = "utchours(datum.value) == 0 && utcminutes(datum.value) == 0"
+_CLOCK = f"{_MIDNIGHT} ? utcFormat(datum.value, '%d %b') : utcFormat(datum.value, '%H:%M')"
+_TICKS_S = (0.01, 0.1, 1, 5, 15, 60, 300, 900, 3600, 10800, 36000, 86400, 259200)
+_UTC = alt.Scale(type="utc")
+
+
+def _time(column: str, **axis: Any) -> alt.X:
+    return alt.X(
+        f"{column}:T",
+        title=None,
+        scale=_UTC,
+        axis=alt.Axis(labelExpr=_CLOCK, labelOverlap=True, grid=False, tickCount=8, **axis),
+    )
+
+
+def _when(column: str, title: str = "time (UTC)") -> alt.Tooltip:
+    return alt.Tooltip(f"utcyearmonthdatehoursminutes({column}):T", title=title)
+
+
+def _states(column: str, colours: dict[str, str], present: pd.Series) -> alt.Color:
+    names = [name for name in colours if name in set(present)]
+    scale = alt.Scale(domain=names, range=[colours[name] for name in names])
+    return alt.Color(f"{column}:N", scale=scale, legend=alt.Legend(orient="top", title=None))
+
+
+def _names(column: str, **more: Any) -> alt.Y:
+    return alt.Y(
+        f"{column}:N", title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False, ticks=False, domain=False), **more
+    )
+
+
+def heat_map(rows: pd.DataFrame) -> Chart:
+    """Current facings beside the plan: a row a SKU, a column a device; columns sku, device_id, state, shown, …"""
+    base = alt.Chart(rows).encode(
+        x=alt.X(
+            "device_id:N",
+            title=None,
+            axis=alt.Axis(orient="top", labelAngle=-35, labelLimit=200, ticks=False, domain=False),
+        ),
+        y=_names("sku"),
+        tooltip=[
+            alt.Tooltip("device_id:N", title="device"),
+            alt.Tooltip("sku:N", title="SKU"),
+            alt.Tooltip("state:N", title="state"),
+            alt.Tooltip("shown:N", title="facings / plan"),
+            _when("seen_at", "photo (UTC)"),
+        ],
+    )
+    cells = base.mark_rect(cornerRadius=2, stroke="#ffffff", strokeOpacity=0.35).encode(
+        color=_states("state", STATES, rows["state"]),
+        opacity=alt.condition("datum.state == 'at plan'", alt.value(0.55), alt.value(0.95)),
+    )
+    figures = base.mark_text(fontSize=11, fontWeight=600, color="#ffffff").encode(text="shown:N")
+    dark = figures.transform_filter("datum.state == 'below plan' || datum.state == 'unknown'").encode(
+        color=alt.value("#1d2733")
+    )
+    light = figures.transform_filter("datum.state != 'below plan' && datum.state != 'unknown'")
+    return (cells + light + dark).properties(height=alt.Step(_ROW_PX))
+
+
+def facings_line(rows: pd.DataFrame) -> Chart:
+    """Facings of one SKU over time; photos that were not trusted are hollow and not on the line; the plan is dashed."""
+    shown = rows.assign(kind=rows["trusted"].map({True: "trusted", False: "not trusted"}))
+    top = max(1.0, float(rows[["facings", "expected"]].max(numeric_only=True).max()))
+    y = alt.Y(
+        "facings:Q", title="facings", scale=alt.Scale(domain=[0, top + 0.5]), axis=alt.Axis(tickMinStep=1, tickCount=5)
+    )
+    tip = [
+        _when("captured_at"),
+        alt.Tooltip("facings:Q"),
+        alt.Tooltip("expected:Q", title="plan"),
+        alt.Tooltip("kind:N", title="photo"),
+    ]
+    base = alt.Chart(shown).encode(x=_time("captured_at"), tooltip=tip)
+    plan = base.mark_line(strokeDash=[5, 4], color=UNKNOWN, interpolate="step-after").encode(y="expected:Q")
+    line = (
+        base.transform_filter("datum.trusted").mark_line(interpolate="step-after", color=OK, strokeWidth=2).encode(y=y)
+    )
+    full = base.transform_filter("datum.trusted").mark_circle(size=42, opacity=1, color=OK).encode(y=y)
+    hollow = base.transform_filter("!datum.trusted").mark_point(size=42, filled=False, color=UNKNOWN).encode(y=y)
+    return (plan + line + full + hollow).properties(height=240)
+
+
+def trend(rows: pd.DataFrame, value: str, title: str, *, share: bool = False, colour: str = OK) -> Chart:
+    """A small area chart of one figure by hour."""
+    percents = alt.Axis(format="%", values=[0, 0.5, 1], title=None)
+    axis = percents if share else alt.Axis(format="~s", tickCount=3, title=None)
+    y = alt.Y(f"{value}:Q", axis=axis, scale=alt.Scale(domain=[0, 1]) if share else alt.Scale(domainMin=0))
+    tip = [_when("hour"), alt.Tooltip(f"{value}:Q", title=title, format=".0%" if share else ",")]
+    mark = alt.Chart(rows).mark_area(
+        line={"color": colour, "strokeWidth": 2}, color=colour, opacity=0.16, interpolate="monotone"
+    )
+    return mark.encode(x=_time("hour"), y=y, tooltip=tip).properties(height=150)
+
+
+def bars_by_hour(
+    rows: pd.DataFrame, value: str, group: str, *, colours: dict[str, str] | None = None, title: str = ""
+) -> Chart:
+    """Stacked bars by hour; groups in shades of one hue unless `colours` gives them a meaning."""
+    names = sorted(set(rows[group]))
+    scale = alt.Scale(
+        domain=names, range=[(colours or {}).get(n, SHADES[i % len(SHADES)]) for i, n in enumerate(names)]
+    )
+    colour = alt.Color(
+        f"{group}:N", scale=scale, legend=alt.Legend(orient="top", title=None, labelLimit=220, columns=5)
+    )
+    return (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            x=alt.X(
+                "utcyearmonthdatehours(hour):T",
+                title=None,
+                scale=_UTC,
+                axis=alt.Axis(labelExpr=_CLOCK, grid=False, tickCount=8),
+            ),
+            y=alt.Y(f"sum({value}):Q", title=title or None, axis=alt.Axis(tickMinStep=1, tickCount=5)),
+            color=colour,
+            tooltip=[_when("hour"), alt.Tooltip(f"{group}:N"), alt.Tooltip(f"sum({value}):Q", title=title or value)],
+        )
+        .properties(height=260)
+    )
+
+
+def latency(rows: pd.DataFrame) -> Chart:
+    """p50 and p99 by hour on a logarithmic axis: columns hour, p50, p99 in seconds."""
+    low, high = float(rows["p50"].min()) / 2, float(rows["p99"].max()) * 2
+    short = "datum.value >= 60 ? datum.value/60 + ' min' : datum.value + ' s'"
+    labels = f"datum.value >= 3600 ? datum.value/3600 + ' h' : {short}"
+    ticks = [tick for tick in _TICKS_S if low <= tick <= high]
+    axis = alt.Axis(values=ticks, labelExpr=labels, labelOverlap=True)
+    y = alt.Y("seconds:Q", title=None, scale=alt.Scale(type="log", nice=False, domain=[low, high]), axis=axis)
+    scale = alt.Scale(domain=["p50", "p99"], range=[OK, ATTENTION])
+    colour = alt.Color("figure:N", scale=scale, legend=alt.Legend(orient="top", title=None))
+    tip = [_when("hour"), alt.Tooltip("figure:N"), alt.Tooltip("seconds:Q", format=",.1f")]
+    long = rows.melt("hour", ["p50", "p99"], var_name="figure", value_name="seconds")
+    base = alt.Chart(long).encode(x=_time("hour"), y=y, color=colour, tooltip=tip)
+    return base.mark_line(point=alt.OverlayMarkDef(size=22), strokeWidth=2).properties(height=260)
+
+
+def share_map(rows: pd.DataFrame) -> Chart:
+    """Usable share of a device by hour, from bad through attention to fine; grey where nothing was scored."""
+    scale = alt.Scale(domain=[0, 0.5, 1], range=[BAD, ATTENTION, OK], interpolate="rgb")
+    colour = alt.condition(
+        "isValid(datum.share)",
+        alt.Color(
+            "share:Q", scale=scale, legend=alt.Legend(orient="top", title="usable", format="%", gradientLength=160)
+        ),
+        alt.value(UNKNOWN),
+    )
+    tip = [
+        alt.Tooltip("device_id:N", title="device"),
+        _when("hour"),
+        alt.Tooltip("share:Q", title="usable", format=".0%"),
+        alt.Tooltip("captures:Q"),
+    ]
+    x = alt.X("start:T", title=None, scale=_UTC, axis=alt.Axis(labelExpr=_CLOCK, grid=False, tickCount=8))
+    return (
+        alt.Chart(rows)
+        .mark_rect(stroke="#ffffff", strokeOpacity=0.25)
+        .encode(x=x, x2="stop:T", y=_names("device_id"), color=colour, tooltip=tip)
+        .properties(height=alt.Step(_ROW_PX))
+    )
+
+
+def class_mix(rows: pd.DataFrame) -> Chart:
+    """What the photos of each device are, as shares: columns device_id, kind, photos."""
+    order = {name: place for place, name in enumerate(CLASSES)}
+    return (
+        alt.Chart(rows.assign(place=rows["kind"].map(order)))
+        .mark_bar()
+        .encode(
+            x=alt.X("sum(photos):Q", stack="normalize", title=None, axis=alt.Axis(format="%", tickCount=5)),
+            y=_names("device_id"),
+            color=_states("kind", CLASSES, rows["kind"]),
+            order=alt.Order("place:Q"),
+            tooltip=[
+                alt.Tooltip("device_id:N", title="device"),
+                alt.Tooltip("kind:N"),
+                alt.Tooltip("sum(photos):Q", title="photos"),
+            ],
+        )
+        .properties(height=alt.Step(_ROW_PX))
+    )
+
+
+def histogram(rows: pd.DataFrame, column: str) -> Chart:
+    """Distribution of one measurement, usable photos beside the others."""
+    kinds = {"usable": OK, "not usable": BAD, "not scored": UNKNOWN}
+    return (
+        alt.Chart(rows)
+        .mark_bar(opacity=0.85)
+        .encode(
+            x=alt.X(f"{column}:Q", bin=alt.Bin(maxbins=30), title=None, axis=alt.Axis(format="~s", grid=False)),
+            y=alt.Y("count():Q", title="photos", axis=alt.Axis(tickCount=4)),
+            color=_states("verdict", kinds, rows["verdict"]),
+            tooltip=[alt.Tooltip("verdict:N"), alt.Tooltip("count():Q", title="photos")],
+        )
+        .properties(height=230)
+    )
+
+
+def counts(rows: pd.DataFrame, name: str, value: str, colour: str = BAD) -> Chart:
+    """Horizontal bars, longest first, with their figures."""
+    base = alt.Chart(rows).encode(y=_names(name, sort="-x"), x=alt.X(f"{value}:Q", title=None, axis=None))
+    bars = base.mark_bar(color=colour, cornerRadiusEnd=2).encode(
+        tooltip=[alt.Tooltip(f"{name}:N"), alt.Tooltip(f"{value}:Q", format=",")]
+    )
+    text = base.mark_text(align="left", dx=4, color=UNKNOWN, fontWeight=600).encode(
+        text=alt.Text(f"{value}:Q", format=",")
+    )
+    return (bars + text).properties(height=alt.Step(30))
+
+
+def durations(rows: pd.DataFrame) -> Chart:
+    """Seconds of each step: a bar for its last run, ticks for those before; columns step, seconds, status, last."""
+    y = _names("step", sort="-x")
+    x = alt.X("seconds:Q", title="seconds", axis=alt.Axis(tickCount=6))
+    tip = [_when("started_at"), alt.Tooltip("step:N"), alt.Tooltip("seconds:Q", format=",.2f"), alt.Tooltip("status:N")]
+    base = alt.Chart(rows).encode(y=y, x=x, tooltip=tip)
+    colour = _states("status", RUN_STATES, rows["status"])
+    bars = base.transform_filter("datum.last").mark_bar(cornerRadiusEnd=2, size=13).encode(color=colour)
+    before = base.transform_filter("!datum.last").mark_tick(thickness=2, size=15, color=UNKNOWN)
+    return (bars + before).properties(height=alt.Step(_ROW_PX))

@@ -1,0 +1,69 @@
+"""Starts the dashboard as a Streamlit server with safe settings: loopback, no telemetry, no error details."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+APP = Path(__file__).with_name("app.py")
+CONFIG = APP.parent / ".streamlit" / "config.toml"
+_SECRET = "cookie_secret"
+
+
+def options(*, host: str, port: int) -> dict[str, object]:
+    """Streamlit's options by name: those of config.toml, and over them each guard, which no other file can lift."""
+    return {
+        **_flat(tomllib.loads(CONFIG.read_text(encoding="utf-8"))),
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "server.maxUploadSize": 1,
+        "server.enableXsrfProtection": True,
+        "server.enableCORS": True,
+        "server.enableStaticServing": False,
+        "browser.gatherUsageStats": False,
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        "client.toolbarMode": "minimal",
+        "runner.magicEnabled": False,
+        "global.developmentMode": False,
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return found
+
+
+def cookie_secret(folder: Path) -> str:
+    """The secret that signs cookies: made once, kept in `folder`, readable by its owner alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _SECRET
+    if not path.exists():
+        made = folder / f"{_SECRET}.{os.getpid()}"
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_hex(32), encoding="ascii")
+        made.rename(path)
+    return path.read_text(encoding="ascii").strip()
+
+
+def serve(lake_uri: str, host: str = "127.0.0.1", port: int = 8501, *, state: Path | None = None) -> int:
+    """Exit code of the server, after it ends. Runs in this process; `state` keeps the cookie secret (~/.facings)."""
+    from streamlit.web import bootstrap
+
+    chosen = options(host=host, port=port) | {"server.cookieSecret": cookie_secret(state or Path.home() / ".facings")}
+    flags = {name.replace(".", "_"): value for name, value in chosen.items()}
+    root = lake_uri if "://" in lake_uri else str(Path(lake_uri).resolve())
+    bootstrap.load_config_options(flags)
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    bootstrap.run(str(APP), False, ["--lake", root], flags)
+    return 0

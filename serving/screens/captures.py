@@ -1,0 +1,178 @@
+"""Captures: find one, see its photo with its boxes, its crops, its measurements and where it came from."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from schemas.tables import CLASSES, MEASUREMENTS
+from serving import data, photos, queries, show
+from serving.data import ask
+from serving.filters import chosen
+
+LISTED = 200
+CROPS_SHOWN = 48
+ORDERS = ["newest", "worst"]
+
+
+def render() -> None:
+    """Draws the page."""
+    show.header("Captures", "Every figure traces back to here: the photo, what was seen on it, and where it came from.")
+    text, label, order = search()
+    rows = ask(queries.captures, chosen(), text=text, label=label, order=order, limit=LISTED)
+    wanted = str(st.query_params.get("capture", ""))
+    if wanted and wanted not in set(rows["capture_id"]):
+        found = ask(queries.captures, queries.EVERYTHING, text=wanted, limit=1)
+        rows = (
+            pd.concat([found, rows], ignore_index=True) if len(found) and len(rows) else found if len(found) else rows
+        )
+    if rows.empty:
+        show.nothing("No capture matches.", "Widen the time, drop a filter or shorten the search.")
+        return
+    picked = pick(rows, wanted)
+    detail(rows.iloc[picked])
+
+
+def search() -> tuple[str, str, str]:
+    """What to look for: text, label, order."""
+    left, middle, right = st.columns([3, 2, 1])
+    text = left.text_input("Search", key="q", bind="query-params", placeholder="Capture, device, store or hash")
+    label = middle.selectbox(
+        "Label on a crop",
+        ["", *ask(queries.labels)],
+        key="label",
+        bind="query-params",
+        format_func=lambda v: v or "any label",
+    )
+    order = right.selectbox("Order", ORDERS, key="order", bind="query-params")
+    return text.strip(), label or "", order or "newest"
+
+
+def pick(rows: pd.DataFrame, wanted: str) -> int:
+    """Position of the chosen capture: the selected row, else the one in the URL, else the first."""
+    shown = rows.assign(
+        at=show.times(rows["captured_at"]),
+        good=rows["p_good"].astype(float) * 100,
+        delay=[show.span(s) for s in delays(rows)],
+    )
+    names = {
+        "at": "Captured (UTC)",
+        "store_id": "Store",
+        "device_id": "Device",
+        "good": "Good",
+        "delay": "Delivered after",
+    }
+    config = {
+        **{column: st.column_config.Column(name) for column, name in names.items()},
+        "good": st.column_config.NumberColumn(
+            "Good", format="%.0f %%", help="Probability that the photo is good enough to count."
+        ),
+        "capture_id": st.column_config.Column("Capture", width="medium"),
+    }
+    event = st.dataframe(
+        shown, column_order=[*names, "capture_id"], column_config=config, hide_index=True, height=250, key="pick",
+        on_select="rerun", selection_mode="single-row",
+    )  # fmt: skip
+    total = int(rows["matching"].iloc[-1])
+    st.caption(f"Showing {len(rows):,} of {total:,}. Click a row's box to see its photo.")
+    chosen_rows = event["selection"]["rows"]
+    if chosen_rows and chosen_rows[0] < len(rows):
+        st.query_params["capture"] = str(rows["capture_id"].iloc[chosen_rows[0]])
+        return int(chosen_rows[0])
+    places = list(rows["capture_id"])
+    return places.index(wanted) if wanted in places else 0
+
+
+def delays(rows: pd.DataFrame) -> pd.Series:
+    """Seconds from capture to receipt."""
+    return (rows["received_at"] - rows["captured_at"]).dt.total_seconds()
+
+
+def detail(row: pd.Series) -> None:
+    """One capture: photo, figures, crops, lineage."""
+    uri, sha256 = st.session_state["lake_uri"], str(row["sha256"])
+    crops = ask(queries.crops_of, sha256)
+    boxes: tuple[photos.Box, ...] = tuple(
+        (int(c.x0), int(c.y0), int(c.x1), int(c.y1), str(c.label)) for c in show.each(crops)
+    )
+    show.section(f"{show.inert(row['device_id'])} at {show.moment(row['captured_at'], '%d %b %Y %H:%M:%S')} UTC")
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        picture = data.boxed_photo(uri, sha256, boxes, photos.PHOTO_PX)
+        if picture is None:
+            reason = row["unreadable"] if pd.notna(row["unreadable"]) else "it is not in this lake"
+            show.nothing("This photo can't be shown.", f"Reason: {reason}. See Rejected for the remedy.")
+        else:
+            st.image(picture, width="stretch", alt=f"Photo of {row['device_id']} with {len(boxes)} boxes")
+            st.caption(f"{len(boxes)} boxes, numbered as the crops below.")
+    with right:
+        verdict(row)
+    if len(crops):
+        pieces(uri, sha256, crops)
+    lineage(row, crops)
+
+
+def verdict(row: pd.Series) -> None:
+    """The photo's quality: probabilities and measurements."""
+    if pd.isna(row["p_good"]):
+        st.caption("Not scored yet: run `facings rebuild quality`.")
+        return
+    chances = pd.DataFrame({"is": CLASSES, "chance": [100 * float(row[f"p_{name}"] or 0) for name in CLASSES]})
+    st.dataframe(
+        chances.sort_values("chance", ascending=False), hide_index=True, height="content",
+        column_config={
+            "is": st.column_config.Column("The photo is"),
+            "chance": st.column_config.ProgressColumn("Probability", format="%.0f %%", min_value=0, max_value=100),
+        },
+    )  # fmt: skip
+    with st.expander("Measurements"):
+        measured = pd.DataFrame({"name": MEASUREMENTS, "value": [row[name] for name in MEASUREMENTS]})
+        show.table(measured, {"name": "Measurement", "value": "Value"}, height=500, formats={"value": "%.3f"})
+
+
+def pieces(uri: str, sha256: str, crops: pd.DataFrame) -> None:
+    """The crops, numbered as on the photo, with their labels."""
+    show.section("Crops")
+    jpegs = dict(data.crop_jpegs(uri, data.current_versions(), sha256, CROPS_SHOWN))
+    with st.container(horizontal=True, gap="small"):
+        for number, crop in enumerate(show.each(crops.head(CROPS_SHOWN)), start=1):
+            with st.container(width=104, gap="xxsmall"):
+                if crop.crop_id in jpegs:
+                    st.image(
+                        photos.scaled_crop(jpegs[crop.crop_id]), width="content", alt=f"Crop {number}: {crop.label}"
+                    )
+                st.caption(f"{number}. {show.inert(crop.label if crop.label is not None else 'unlabelled')}")
+    if len(crops) > CROPS_SHOWN:
+        st.caption(f"Showing {CROPS_SHOWN} of {len(crops)} crops.")
+
+
+def lineage(row: pd.Series, crops: pd.DataFrame) -> None:
+    """Ids, source and versions: what it takes to trace and reproduce."""
+    versions = dict(data.current_versions())
+    shown = ", ".join(f"{name} {versions[name]}" for name in ("master/captures", "views/crops", "views/quality"))
+    stored = "–"
+    if pd.notna(row["width"]):
+        pixels = f"{row['width']:.0f} x {row['height']:.0f}, orientation {row['orientation']:.0f}"
+        stored = f"{row['format']}, {pixels}, {show.size(row['size_bytes'])}"
+    facts = {
+        "Capture": row["capture_id"],
+        "Photo (sha256)": row["sha256"],
+        "Address": row["image_uri"],
+        "Record's source": row["source"],
+        "Contract": row["schema"],
+        "Trigger": row["trigger"],
+        "Captured (UTC)": show.moment(row["captured_at"], "%Y-%m-%d %H:%M:%S"),
+        "Received (UTC)": show.moment(row["received_at"], "%Y-%m-%d %H:%M:%S"),
+        "Photo as stored": stored,
+        "Annotation": ", ".join(sorted({str(v) for v in crops["annotation_id"].dropna()})) or "–",
+        "Quality model": row["model_id"],
+        "Versions shown": shown,
+    }
+    show.section("Where it came from")
+    rows = pd.DataFrame(
+        {"name": list(facts), "value": ["–" if v is None or pd.isna(v) else str(v) for v in facts.values()]}
+    )
+    show.table(rows, {"name": "What", "value": "Value"}, height=38 + 35 * len(rows))
+
+
+render()

@@ -1,0 +1,135 @@
+"""Rejected: what was refused, why, and what to do about it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from serving import charts, data, queries, show
+from serving.attention import remedy
+from serving.data import ask
+from serving.filters import chosen
+
+LISTED = 1000
+PREVIEW_BYTES = 2000
+_PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"II*\x00", b"MM\x00*", b"BM")
+
+
+def render() -> None:
+    """Draws the page."""
+    show.header(
+        "Rejected",
+        "What was refused, why, and what to do about it. Nothing is lost: each record is kept byte for byte.",
+    )
+    every = ask(queries.rejected, chosen(), limit=LISTED)
+    if every.empty:
+        show.nothing("Nothing was refused in this window.", "Widen the filters to look further back.")
+        return
+    reasons = sorted(set(every["reason"]))
+    by_reason = every.groupby("reason", as_index=False).size().rename(columns={"size": "records"})
+    total = int(every["matching"].iloc[0])
+    show.figures(
+        [
+            ("Refused", f"{total:,}", "Records and photos in the chosen time."),
+            ("Reasons", f"{len(reasons)}", "Different reasons."),
+            (
+                "Devices",
+                f"{every.loc[every['device_id'] != 'unknown', 'device_id'].nunique()}",
+                "Devices that the records name.",
+            ),
+            (
+                "Origin unknown",
+                f"{int((every['device_id'] == 'unknown').sum()):,}",
+                "Records that did not tell their device.",
+            ),
+        ]
+    )
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        show.section("By reason")
+        st.altair_chart(charts.counts(by_reason, "reason", "records"))
+    with right:
+        show.section("Over time, by device")
+        hourly = (
+            every.assign(hour=every["occurred_at"].dt.floor("h")).groupby(["hour", "device_id"], as_index=False).size()
+        )
+        st.altair_chart(
+            charts.bars_by_hour(hourly.rename(columns={"size": "records"}), "records", "device_id", title="records")
+        )
+    st.divider()
+    reason = st.selectbox(
+        "Reason", ["", *reasons], key="reason", bind="query-params", format_func=lambda value: value or "every reason"
+    )
+    rows = ask(queries.rejected, chosen(), reason=reason or "", limit=LISTED)
+    remedies(sorted(set(rows["reason"])), bool(reason))
+    row = pick(rows)
+    if row is not None:
+        preview(row)
+
+
+def remedies(reasons: list[str], one: bool) -> None:
+    """What each reason means and what to do."""
+    if one:
+        st.info(show.inert(remedy(reasons[0])), icon=":material/build:")
+        return
+    with st.expander("What each reason means and what to do"):
+        table = pd.DataFrame({"reason": reasons, "remedy": [remedy(reason) for reason in reasons]})
+        show.table(table, {"reason": "Reason", "remedy": "What to do"}, height=38 + 35 * len(table))
+
+
+def pick(rows: pd.DataFrame) -> pd.Series | None:
+    """The table, and the row selected in it."""
+    shown = rows.assign(at=show.times(rows["occurred_at"]))
+    names = {
+        "at": "When (UTC)",
+        "reason": "Reason",
+        "store_id": "Store",
+        "device_id": "Device",
+        "detail": "Detail",
+        "origin": "Origin",
+    }
+    event = st.dataframe(
+        shown,
+        column_order=[*names, "attempts"],
+        column_config={**names, "attempts": st.column_config.NumberColumn("Attempts")},
+        hide_index=True,
+        height=min(420, 38 + 35 * len(shown)),
+        key="refusal",
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    st.caption(
+        f"Showing {len(rows):,} of {int(rows['matching'].iloc[0]):,}. Click a row's box to see what was refused."
+    )
+    places = event["selection"]["rows"]
+    return rows.iloc[places[0]] if places and places[0] < len(rows) else rows.iloc[0] if len(rows) else None
+
+
+def preview(row: pd.Series) -> None:
+    """The payload as inert text or hexadecimal; a photo only by its size."""
+    show.section(f"What was refused: {show.inert(row['reason'])}")
+    content = data.payload(st.session_state["lake_uri"], str(row["reject_id"]))
+    st.text(str(row["origin"]))
+    st.code(describe(content), language=None, wrap_lines=True)
+
+
+def describe(content: bytes | None) -> str:
+    """A payload as text that can be shown: decoded where it is UTF-8, else hexadecimal, cut after 2,000 bytes."""
+    if content is None:
+        return "No payload was kept: it never arrived, or was larger than the limit."
+    if not content:
+        return "Empty: 0 bytes."
+    head = content[:PREVIEW_BYTES]
+    more = f"\n… {len(content) - len(head):,} more bytes" if len(content) > len(head) else ""
+    if content.startswith(_PHOTOS):
+        return f"A photo's content, {show.size(len(content))}. It starts: {head[:32].hex(' ')}"
+    try:
+        text = head.decode("utf-8", errors="strict" if not more else "ignore")
+    except UnicodeDecodeError:
+        return head[:512].hex(" ") + (f"\n… {len(content) - 512:,} more bytes" if len(content) > 512 else "")
+    if any(ord(char) < 32 and char not in "\t\r\n" for char in text):
+        return head[:512].hex(" ") + more
+    return text + more
+
+
+render()

@@ -1,0 +1,25 @@
+"""Colours and what they mean, the same on every page; readable on light and on dark ground."""
+
+from __future__ import annotations
+
+OK = "#2f7fc1"
+ATTENTION = "#e0a030"
+BAD = "#cf4a3c"
+UNKNOWN = "#9aa5b1"
+MUTED = "#b9c3cd"
+
+# Facings beside the plan, from none to all: bad, through attention, to fine.
+STATES = {"out of stock": BAD, "below plan": ATTENTION, "at plan": OK, "unknown": UNKNOWN}
+RUN_STATES = {"ok": OK, "failed": BAD}
+CLASSES = {
+    "good": OK,
+    "blur": BAD,
+    "motion": "#e58a7f",
+    "dark": "#6b5b4d",
+    "bright": ATTENTION,
+    "noise": "#efcf8d",
+    "moire": "#a8744f",
+    "not scored": UNKNOWN,
+}
+# Stores are told apart by place and label; where they must share a chart, by shades of one hue.
+SHADES = ("#16446b", "#2f7fc1", "#7db5e0", "#4b6a85", "#a7c4da", "#1b8a8f", "#6fc3bf", "#8795a5", "#c3d3e0", "#2b5f63")

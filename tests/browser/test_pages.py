@@ -1,0 +1,136 @@
+"""Every page in a real Chromium: drawn whole, no error, filters in the URL, photos shown, text from devices inert."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+_SPEC = importlib.util.spec_from_file_location("browser_shots", Path(__file__).with_name("shots.py"))
+assert _SPEC is not None
+assert _SPEC.loader is not None
+shots = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(shots)
+
+KEY_TEXT = {
+    "overview": "cola is out at cooler-1: 0 of 3 facings",
+    "inventory": "Now, by device and SKU",
+    "throughput": "The bottleneck is",
+    "quality": "Worst photos",
+    "captures": "Where it came from",
+    "rejected": "What was refused",
+    "runs": "Last run of each step",
+}
+
+
+def is_fault(message: ConsoleMessage) -> bool:
+    """Is it an error? Streamlit probes for its address under each page's path first, and finds it above: no fault."""
+    return message.type == "error" and "/_stcore/" not in str(message.location.get("url"))
+
+
+def complaint(message: ConsoleMessage) -> str:
+    return f"{message.text} {message.location.get('url')}"
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[SimpleNamespace]:
+    """A page at 1440 x 900 that remembers what the console and the network complained about."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(complaint(message)) if is_fault(message) else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("dialog", lambda dialog: faults.append(f"dialog: {dialog.message}"))
+    yield SimpleNamespace(page=page, faults=faults)
+    context.close()
+
+
+def whole(page: Page) -> None:
+    shots.settle(page)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.locator("[data-testid=stAlertContentError]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", shots.PAGES)
+def test_a_page_is_drawn_whole(tab, dashboard: str, shots_folder: Path, name: str):
+    tab.page.goto(shots.address(dashboard, name))
+    whole(tab.page)
+    expect(tab.page.get_by_role("heading", name=name.capitalize(), exact=True)).to_be_visible()
+    expect(tab.page.get_by_text(KEY_TEXT[name]).first).to_be_visible()
+    shots.grow(tab.page, 1440, 900)
+    tab.page.screenshot(path=shots_folder / f"{name}.png")
+    assert tab.faults == []
+
+
+@pytest.mark.parametrize("name", shots.PAGES)
+def test_a_page_fits_a_phone_in_the_dark(browser: Browser, dashboard: str, shots_folder: Path, name: str):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page = context.new_page()
+    page.goto(shots.address(dashboard, name))
+    whole(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    page.screenshot(path=shots_folder / f"{name}-phone-dark.png")
+    context.close()
+
+
+def test_a_filter_changes_the_url_and_the_figures_and_outlasts_the_page(tab, dashboard: str):
+    page = tab.page
+    page.goto(dashboard)
+    whole(page)
+    captures = page.get_by_test_id("stMetric").filter(has_text="Captures, 24 h")
+    expect(captures).to_contain_text("96")
+    page.get_by_role("combobox", name="Store").click()
+    page.get_by_role("option", name="south").click()
+    page.wait_for_url("**/*store=south*")
+    page.keyboard.press("Escape")
+    expect(captures).to_contain_text("48")
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Throughput").click()
+    page.wait_for_url("**/throughput*store=south*")
+    whole(page)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Captures").first).to_contain_text("48")
+    page.reload()
+    whole(page)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Captures").first).to_contain_text("48")
+
+
+def test_a_finding_leads_to_its_page_with_its_filter(tab, dashboard: str):
+    page = tab.page
+    page.goto(dashboard)
+    whole(page)
+    page.get_by_test_id("stMain").get_by_role("link", name="Inventory").first.click()
+    page.wait_for_url("**/inventory*device=cooler-1*")
+    whole(page)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Out of stock")).to_contain_text("1")
+    expect(page.get_by_test_id("stMetric").filter(has_text="At plan")).to_contain_text("2")
+    assert tab.faults == []
+
+
+def test_the_photo_shows_with_its_boxes_and_crops(tab, dashboard: str):
+    page = tab.page
+    page.goto(f"{dashboard}/captures?capture=c-cooler-4-03")
+    whole(page)
+    expect(page.get_by_text("7 boxes, numbered as the crops below.")).to_be_visible()
+    sizes = page.evaluate("() => [...document.querySelectorAll('[data-testid=stImage] img')].map(i => i.naturalWidth)")
+    assert sizes[0] == 420
+    assert len(sizes) == 8
+    assert min(sizes) > 20
+
+
+def test_text_from_a_device_stays_text(tab, dashboard: str):
+    page = tab.page
+    for name in ("rejected", "overview"):
+        page.goto(shots.address(dashboard, name))
+        whole(page)
+        assert page.locator("img[src='x'], a[href^='javascript']").count() == 0
+        assert page.locator("[data-testid=stMain] a[href*='example.com']").count() == 0
+    assert tab.faults == []
+
+
+def test_an_unknown_filter_value_is_no_error(tab, dashboard: str):
+    tab.page.goto(f"{dashboard}/captures?device=%3Cscript%3E&store=..%2F..&range=soon&capture=nothing")
+    whole(tab.page)
+    assert tab.faults == []
