@@ -45,7 +45,7 @@ def decode_rgb(data: bytes, header: Header, into: bytearray | None = None) -> Pi
     """uint8 (height, width, 3) RGB, upright and contiguous: `header.upright_size` pixels.
 
     16-bit samples keep their high byte. Transparency is composited on white. CMYK is converted without a profile.
-    `into` is memory that the pixels may lie in, if it holds them: fresh pages for each photo cost a tenth of its decode.
+    `into` is memory that the pixels may lie in: fresh pages for each photo cost a tenth of its decode.
     Raises ImageError "truncated" or "undecodable".
     """
     room = into if into is not None and len(into) >= header.width * header.height * 3 else None

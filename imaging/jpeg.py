@@ -23,7 +23,10 @@ class UnusualSamplingError(Exception):
 
 
 def decode_rgb(data: bytes, into: bytearray | None = None) -> Pixels:
-    """uint8 (height, width, 3) RGB as stored, in `into` where that is large enough. Raises ImageError "truncated" or "undecodable"; UnusualSamplingError."""
+    """uint8 (height, width, 3) RGB as stored, in `into` where it is given: it must be large enough.
+
+    Raises ImageError "truncated" or "undecodable"; UnusualSamplingError.
+    """
     if _colour_space(data) in _CMYK:
         return _cmyk_to_rgb(_decode(data, "CMYK", 0, 0), _is_inverted(data))
     return _decode(data, "RGB", 0, 0, into)

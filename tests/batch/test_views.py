@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,7 +116,7 @@ def test_receipt_to_view_stays_what_the_first_rebuild_made_it(lake: Lake) -> Non
     assert lake.read("views/throughput").to_pylist() == before
 
 
-def inventory(lake: Lake, **more: object) -> dict[tuple[str, str], tuple[object, ...]]:
+def inventory(lake: Lake, **more: Any) -> dict[tuple[str, str], tuple[object, ...]]:
     run(lake, "inventory", **more)
     found = lake.read("views/inventory").to_pylist()
     return {(r["capture_id"], r["sku"]): (r["facings"], r["expected"], r["trusted"]) for r in found}
