@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -14,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 
 from lake import changes, sql, write
-from lake.errors import LakeError, LakeNotFound, TableCorrupt
+from lake.errors import LakeError, LakeNotFound
+from lake.handles import create_tables, find_table, open_handle, refuse_empty_commit
 from lake.lineage import Commit, Lineage
 from lake.parquet import read_groups
 from lake.storage import Storage
@@ -47,22 +46,12 @@ class Lake:
         if not DeltaTable.is_deltatable(probe, dict(storage.options) or None):
             if not create:
                 raise LakeNotFound(f"no lake at {storage.root}: run `facings ingest … --lake {storage.root}` first")
-            write.create_tables(storage)
+            create_tables(storage)
         return lake
 
     def handle(self, name: str, version: int | None = None) -> DeltaTable:
         """A Delta handle of its own, frozen at the version it was read at: commits through it compare and swap."""
-        if name not in TABLES:
-            raise LakeError(f"no table named {name!r}; there are {', '.join(TABLES)}")
-        try:
-            found = DeltaTable(self.storage.table_uri(name), version, dict(self.storage.options) or None)
-        except TableNotFoundError as error:
-            if DeltaTable.is_deltatable(self.storage.table_uri(name), dict(self.storage.options) or None):
-                raise LakeError(f"{name} has no version {version}") from error
-            write.create_table(self.storage, TABLES[name])  # a table that came with a later release
-            found = DeltaTable(self.storage.table_uri(name), version, dict(self.storage.options) or None)
-        self._refuse_empty_commit(name, found.version())
-        return found
+        return open_handle(self.storage, find_table(name), version)
 
     def version(self, name: str) -> int:
         """Newest version of a table."""
@@ -72,7 +61,7 @@ class Lake:
                 handle = self._handles[name] = self.handle(name)
             else:
                 handle.update_incremental()
-                self._refuse_empty_commit(name, handle.version())
+                refuse_empty_commit(self.storage, name, handle.version())
             return int(handle.version())
 
     def versions(self, names: Iterable[str]) -> dict[str, int]:
@@ -122,7 +111,7 @@ class Lake:
         where: pc.Expression | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yields the rows at a version in bounded memory: a few row groups, whatever the table's size."""
-        blobs = set(TABLES[name].blobs) & set(columns if columns is not None else TABLES[name].schema.names)
+        blobs = set(find_table(name).blobs) & set(columns if columns is not None else find_table(name).schema.names)
         yield from self.dataset(name, version).to_batches(
             columns=list(columns) if columns is not None else None,
             filter=where,
@@ -142,7 +131,7 @@ class Lake:
         where: pc.Expression | None = None,
     ) -> pa.Table:
         """The rows at a version as one table; every column but the blobs unless `columns` names them."""
-        names = list(columns if columns is not None else TABLES[name].columns)
+        names = list(columns if columns is not None else find_table(name).columns)
         return self.dataset(name, version).to_table(columns=names, filter=where, fragment_scan_options=_SCAN)
 
     def count(self, name: str, version: int | None = None) -> int:
@@ -172,11 +161,11 @@ class Lake:
 
     def changed(self, name: str, since: int, until: int, columns: Sequence[str]) -> pa.Table:
         """Rows that commits `since`+1 to `until` added or took away; see lake.changes."""
-        return changes.changed_rows(self.storage, TABLES[name], since, until, columns)
+        return changes.changed_rows(self.storage, find_table(name), since, until, columns)
 
     def append_new(self, name: str, rows: pa.Table) -> write.Appended:
         """Appends the rows whose key is not there yet. Exactly once per key, whatever else writes; see lake.write."""
-        return write.append_new(self, TABLES[name], rows)
+        return write.append_new(self.storage, find_table(name), rows)
 
     def replace(
         self,
@@ -188,7 +177,7 @@ class Lake:
         expect: int | None = None,
     ) -> write.Replaced:
         """Rebuilds a view, whole (`scopes` None) or those scopes, in one commit; see lake.write."""
-        return write.replace(self, TABLES[name], batches, scopes=scopes, lineage=lineage, expect=expect)
+        return write.replace(self.storage, find_table(name), batches, scopes=scopes, lineage=lineage, expect=expect)
 
     def connect(
         self, pins: Mapping[str, int] | None = None, names: Iterable[str] = TABLES
@@ -206,15 +195,4 @@ class Lake:
 
     def table(self, name: str) -> Table:
         """Declaration of a table."""
-        return TABLES[name]
-
-    def _refuse_empty_commit(self, name: str, version: int) -> None:
-        root = self.storage.local
-        if root is None:
-            return
-        commit = Path(root) / name / "_delta_log" / f"{version:020d}.json"
-        if commit.exists() and commit.stat().st_size == 0:
-            raise TableCorrupt(
-                f"{name}: commit {version} is empty (a crash before it reached the disk); "
-                f"it was never acknowledged: delete {commit} and run again"
-            )
+        return find_table(name)

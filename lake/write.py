@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,13 +23,11 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
 from lake.errors import CommitConflict
+from lake.handles import open_handle
 from lake.lineage import Lineage
 from lake.parquet import FileWriter, conform, read_groups
 from lake.storage import Storage
-from schemas.tables import TABLES, Table
-
-if TYPE_CHECKING:
-    from lake.lake import Lake
+from schemas.tables import Table
 
 APP_ID = "facings"
 ATTEMPTS = 50
@@ -56,33 +53,7 @@ class Replaced:
     version: int
 
 
-def create_tables(storage: Storage) -> None:
-    """Makes every table that is missing. Ahead of all writers: racing creators of a table would both commit."""
-    with storage.lock("lake"):
-        for table in TABLES.values():
-            create_table(storage, table)
-
-
-def create_table(storage: Storage, table: Table) -> None:
-    """Makes one table unless it is there."""
-    uri = storage.table_uri(table.name)
-    options = dict(storage.options) or None
-    if DeltaTable.is_deltatable(uri, options):
-        return
-    if storage.local is not None:
-        (storage.local / table.name).mkdir(parents=True, exist_ok=True)
-    DeltaTable.create(
-        uri,
-        table.schema,
-        mode="ignore",
-        partition_by=list(table.partition_by),
-        configuration={"delta.appendOnly": "true"} if table.append_only else None,
-        storage_options=options,
-    )
-    storage.sync(table.name, ["_delta_log/00000000000000000000.json"])
-
-
-def append_new(lake: Lake, table: Table, rows: pa.Table) -> Appended:
+def append_new(storage: Storage, table: Table, rows: pa.Table) -> Appended:
     """Appends the rows whose key is neither in the table nor earlier in `rows`.
 
     Raises CommitConflict when other writers came first fifty times in a row.
@@ -90,13 +61,13 @@ def append_new(lake: Lake, table: Table, rows: pa.Table) -> Appended:
     rows = _first_of_key(conform(rows, table.schema), table.key)
     given = rows.num_rows
     for _ in range(ATTEMPTS):
-        with lake.storage.lock(table.name):
-            handle = lake.handle(table.name)
-            fresh = _without_known(handle, lake, table, rows)
+        with storage.lock(table.name):
+            handle = open_handle(storage, table)
+            fresh = _without_known(handle, storage, table, rows)
             if fresh.num_rows == 0:
                 return Appended(0, given, handle.version())
             try:
-                version = _append(lake.storage, handle, table, fresh)
+                version = _append(storage, handle, table, fresh)
             except CommitConflict:
                 continue
             return Appended(fresh.num_rows, given - fresh.num_rows, version)
@@ -121,7 +92,7 @@ def _append(storage: Storage, handle: DeltaTable, table: Table, rows: pa.Table) 
 
 
 def replace(
-    lake: Lake,
+    storage: Storage,
     table: Table,
     batches: Iterable[pa.RecordBatch],
     *,
@@ -134,8 +105,8 @@ def replace(
     Files without such rows stay as they are, so the cost is that of the scopes. `expect` is the version that the
     caller planned on; CommitConflict when the table has moved on.
     """
-    handle = lake.handle(table.name, expect)
-    files = lake.storage.table_files(table.name)
+    handle = open_handle(storage, table, expect)
+    files = storage.table_files(table.name)
     writer = FileWriter(table, files, _now_ms())
     try:
         removes: list[RemoveAction] = []
@@ -153,7 +124,7 @@ def replace(
             fresh += batch.num_rows
         written = writer.finish()
         version = commit(
-            lake.storage, handle, table, written.adds, removes, lineage.metadata() if lineage is not None else {}
+            storage, handle, table, written.adds, removes, lineage.metadata() if lineage is not None else {}
         )
     except BaseException:
         writer.discard()
@@ -223,9 +194,9 @@ def _first_of_key(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
     return rows if len(keep) == rows.num_rows else rows.take(keep)
 
 
-def _without_known(handle: DeltaTable, lake: Lake, table: Table, rows: pa.Table) -> pa.Table:
+def _without_known(handle: DeltaTable, storage: Storage, table: Table, rows: pa.Table) -> pa.Table:
     # The newest rows' keys are looked for in the old ones, not the other way round: memory is that of the new.
-    dataset = handle.to_pyarrow_dataset(filesystem=lake.storage.table_files(table.name))
+    dataset = handle.to_pyarrow_dataset(filesystem=storage.table_files(table.name))
     first = rows.column(table.key[0]).combine_chunks()
     known = dataset.to_table(columns=list(table.key), filter=pc.field(table.key[0]).isin(first))
     return rows.filter(pc.invert(_in(rows.select(table.key), known))) if known.num_rows else rows

@@ -13,6 +13,7 @@ if ROOT not in sys.path:  # `streamlit run` puts this folder on the path, not th
     sys.path.insert(0, ROOT)
 
 import streamlit as st  # noqa: E402  (after the path)
+from PIL import Image  # noqa: E402
 
 from lake import FacingsError, LakeNotFound  # noqa: E402
 from serving import data, filters, photos, queries, show  # noqa: E402
@@ -30,7 +31,9 @@ PAGES = {
 
 def main() -> None:
     """Draws one page, or the state that says why there is none."""
-    st.set_page_config(page_title="Facings", page_icon=photos.icon(), layout="wide", initial_sidebar_state=250)
+    st.set_page_config(
+        page_title="Facings", page_icon=Image.fromarray(photos.icon()), layout="wide", initial_sidebar_state=250
+    )
     pages = [
         st.Page(path, title=title, icon=icon, default=index == 0)
         for index, (path, (title, icon)) in enumerate(PAGES.items())

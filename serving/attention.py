@@ -109,22 +109,15 @@ def late(flow: pd.DataFrame) -> list[Finding]:
 
 
 def refused(rejects: pd.DataFrame) -> list[Finding]:
-    """What was refused, a finding a reason, with the remedy."""
-    found = []
-    for reason, rows in rejects.groupby("reason"):
-        what = f"{len(rows)} refused as {reason}. {remedy(str(reason))}"
-        found.append(
-            Finding(
-                "attention",
-                "refused",
-                what,
-                rows["occurred_at"].min(),
-                float(len(rows)),
-                "screens/rejected.py",
-                {"reason": str(reason)},
-            )
-        )
-    return found
+    """What was refused, all in one, with the most frequent reason and its remedy."""
+    if rejects.empty:
+        return []
+    reasons = rejects["reason"].value_counts()
+    most = str(reasons.index[0])
+    kinds = "1 reason" if len(reasons) == 1 else f"{len(reasons)} reasons"
+    what = f"{len(rejects)} refused for {kinds}, most often {most} ({reasons.iloc[0]}). {remedy(most)}"
+    since = rejects["occurred_at"].min()
+    return [Finding("attention", "refused", what, since, float(len(rejects)), "screens/rejected.py")]
 
 
 def remedy(reason: str) -> str:

@@ -48,7 +48,7 @@ def heat_map(rows: pd.DataFrame) -> Chart:
         x=alt.X(
             "device_id:N",
             title=None,
-            axis=alt.Axis(orient="top", labelAngle=-35, labelLimit=200, ticks=False, domain=False),
+            axis=alt.Axis(orient="top", labelAngle=-35, labelLimit=200, labelOverlap=False, ticks=False, domain=False),
         ),
         y=_names("sku"),
         tooltip=[
@@ -59,15 +59,11 @@ def heat_map(rows: pd.DataFrame) -> Chart:
             _when("seen_at", "photo (UTC)"),
         ],
     )
-    cells = base.mark_rect(cornerRadius=2, stroke="#ffffff", strokeOpacity=0.35).encode(
-        color=_states("state", STATES, rows["state"]),
-        opacity=alt.condition("datum.state == 'at plan'", alt.value(0.55), alt.value(0.95)),
-    )
-    figures = base.mark_text(fontSize=11, fontWeight=600, color="#ffffff").encode(text="shown:N")
-    dark = figures.transform_filter("datum.state == 'below plan' || datum.state == 'unknown'").encode(
-        color=alt.value("#1d2733")
-    )
-    light = figures.transform_filter("datum.state != 'below plan' && datum.state != 'unknown'")
+    cells = base.mark_rect(cornerRadius=2, stroke="#ffffff", strokeOpacity=0.35)
+    cells = cells.encode(color=_states("state", STATES, rows["state"]))
+    figures = base.mark_text(fontSize=11, fontWeight=600).encode(text="shown:N")
+    dark = figures.transform_filter("datum.state != 'out of stock'").encode(color=alt.value("#1d2733"))
+    light = figures.transform_filter("datum.state == 'out of stock'").encode(color=alt.value("#ffffff"))
     return (cells + light + dark).properties(height=alt.Step(_ROW_PX))
 
 
@@ -94,16 +90,15 @@ def facings_line(rows: pd.DataFrame) -> Chart:
     return (plan + line + full + hollow).properties(height=240)
 
 
-def trend(rows: pd.DataFrame, value: str, title: str, *, share: bool = False, colour: str = OK) -> Chart:
-    """A small area chart of one figure by hour."""
+def trend(rows: pd.DataFrame, value: str, title: str, *, share: bool = False) -> Chart:
+    """A small chart of one figure by hour: bars, since hours without a capture have no value to join."""
     percents = alt.Axis(format="%", values=[0, 0.5, 1], title=None)
     axis = percents if share else alt.Axis(format="~s", tickCount=3, title=None)
     y = alt.Y(f"{value}:Q", axis=axis, scale=alt.Scale(domain=[0, 1]) if share else alt.Scale(domainMin=0))
     tip = [_when("hour"), alt.Tooltip(f"{value}:Q", title=title, format=".0%" if share else ",")]
-    mark = alt.Chart(rows).mark_area(
-        line={"color": colour, "strokeWidth": 2}, color=colour, opacity=0.16, interpolate="monotone"
-    )
-    return mark.encode(x=_time("hour"), y=y, tooltip=tip).properties(height=150)
+    long = rows.assign(stop=rows["hour"] + pd.Timedelta("54min"))
+    base = alt.Chart(long).mark_bar(color=OK).encode(x=_time("hour"), x2="stop:T", y=y, y2=alt.datum(0), tooltip=tip)
+    return base.properties(height=150)
 
 
 def bars_by_hour(
@@ -115,7 +110,7 @@ def bars_by_hour(
         domain=names, range=[(colours or {}).get(n, SHADES[i % len(SHADES)]) for i, n in enumerate(names)]
     )
     colour = alt.Color(
-        f"{group}:N", scale=scale, legend=alt.Legend(orient="top", title=None, labelLimit=220, columns=5)
+        f"{group}:N", scale=scale, legend=alt.Legend(orient="top", title=None, labelLimit=130, columns=4)
     )
     return (
         alt.Chart(rows)

@@ -11,9 +11,9 @@ from serving.queries import Filters
 from serving.show import moment
 
 RANGES: dict[str, timedelta] = {
-    "6h": timedelta(hours=6),
+    "48h": timedelta(hours=48),  # the first is the default: an index would clash with a value that a link brings
     "24h": timedelta(hours=24),
-    "48h": timedelta(hours=48),
+    "6h": timedelta(hours=6),
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
 }
@@ -36,7 +36,6 @@ def sidebar(estate: pd.DataFrame, now: datetime, page: str) -> Filters:
         period = st.selectbox(
             "Time up to the newest data",
             [*RANGES, EVERYTHING],
-            index=[*RANGES, EVERYTHING].index(DEFAULT_RANGE),
             key="range",
             bind="query-params",
         )

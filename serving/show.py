@@ -109,6 +109,7 @@ def table(
     }
     st.dataframe(
         rows[list(columns)],
+        placeholder="–",
         column_config=config,
         hide_index=True,
         height=height or min(630, 38 + 35 * max(1, len(rows))),

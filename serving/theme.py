@@ -6,10 +6,10 @@ OK = "#2f7fc1"
 ATTENTION = "#e0a030"
 BAD = "#cf4a3c"
 UNKNOWN = "#9aa5b1"
-MUTED = "#b9c3cd"
+FINE = "#a3c9e8"  # OK, paler: where most of a surface is fine, and what is not must stand out
 
 # Facings beside the plan, from none to all: bad, through attention, to fine.
-STATES = {"out of stock": BAD, "below plan": ATTENTION, "at plan": OK, "unknown": UNKNOWN}
+STATES = {"out of stock": BAD, "below plan": ATTENTION, "at plan": FINE, "unknown": UNKNOWN}
 RUN_STATES = {"ok": OK, "failed": BAD}
 CLASSES = {
     "good": OK,

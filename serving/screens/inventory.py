@@ -120,7 +120,7 @@ def timeline(current: pd.DataFrame) -> None:
 def listing(current: pd.DataFrame) -> None:
     """The table behind the map."""
     rows = current.assign(seen=show.times(current["seen_at"]), out=show.times(current["out_since"]))
-    ranks = {"out of stock": 0, "unknown": 1, "below plan": 2, "at plan": 3}
+    ranks = {"out of stock": 0, "below plan": 1, "unknown": 2, "at plan": 3}
     rows = rows.sort_values("verdict", key=lambda column: column.map(ranks), kind="stable")
     names = {
         "verdict": "State",

@@ -13,6 +13,7 @@ from serving.data import ask
 from serving.filters import chosen, share
 
 WORST = 12
+LATEST_HOURS = 3
 SAMPLE = 2000
 NAMES = {
     "laplacian_var": "Sharpness (Laplacian variance)",
@@ -46,7 +47,8 @@ def render() -> None:
     sample = ask(queries.captures, filters, limit=SAMPLE)
     trust = ask(queries.trust_threshold)
     scored, usable = int(hourly["scored"].sum()), int(hourly["usable"].sum())
-    shares = hourly.groupby("device_id")[["usable", "scored"]].sum()
+    latest = hourly[hourly["scored"] > 0].sort_values("hour").groupby("device_id").tail(LATEST_HOURS)
+    shares = latest.groupby("device_id")[["usable", "scored"]].sum()
     doubtful = int((shares["usable"] < 0.5 * shares["scored"]).sum())
     show.figures(
         [
@@ -56,7 +58,11 @@ def render() -> None:
                 f"Photos whose probability of being good is at least {trust:g}.",
             ),
             ("Photos scored", f"{scored:,}", f"Of {int(hourly['captures'].sum()):,} captures in the chosen time."),
-            ("Cameras in doubt", f"{doubtful} of {len(shares)}", "Devices with under half of their photos usable."),
+            (
+                "Cameras in doubt",
+                f"{doubtful} of {len(shares)}",
+                "Devices with under half of their photos usable, over their last three hours with photos.",
+            ),
             (
                 "Unreadable",
                 f"{int(sample['unreadable'].notna().sum()):,}",

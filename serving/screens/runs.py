@@ -39,7 +39,9 @@ def render() -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         show.section("Duration of each step")
-        marked = rows.assign(last=~rows["step"].duplicated())
+        worked = rows[rows["mode"] != "current"]  # what found nothing to do says nothing of durations
+        worked = worked if len(worked) else rows
+        marked = worked.assign(last=~worked["step"].duplicated())
         st.altair_chart(charts.durations(marked[["started_at", "step", "seconds", "status", "last"]]))
     with right:
         show.section("Last run of each step")

@@ -51,7 +51,9 @@ def render() -> None:
     st.info(bottleneck(flow), icon=":material/hourglass_top:")
     show.section("Captures an hour, by store")
     st.altair_chart(
-        charts.bars_by_hour(flow[["hour", "store_id", "captures"]], "captures", "store_id", title="captures")
+        charts.bars_by_hour(
+            flow.loc[flow["captures"] > 0, ["hour", "store_id", "captures"]], "captures", "store_id", title="captures"
+        )
     )
     stages(flow)
     show.section("Devices")
@@ -74,10 +76,9 @@ def bottleneck(flow: pd.DataFrame) -> str:
     if not known:
         return "No stage has been timed yet."
     slow = max(known, key=lambda name: known[name])
-    whole = show.span(sum(known.values()))
-    text = (
-        f"The bottleneck is {STAGES[slow].lower()}: typically {show.span(known[slow])} of {whole} from capture to view."
-    )
+    text = f"The bottleneck is {STAGES[slow].lower()}: typically {show.span(known[slow])}."
+    if others := [f"{STAGES[name].lower()} {show.span(value)}" for name, value in known.items() if name != slow]:
+        text = f"{text[:-1]}, beside {' and '.join(others)}."
     stores = {str(store): weighted(rows, "capture_to_receipt_p50_s") for store, rows in flow.groupby("store_id")}
     stores = {store: value for store, value in stores.items() if pd.notna(value)}
     if len(stores) > 1:
@@ -113,7 +114,7 @@ def devices(flow: pd.DataFrame) -> None:
     )
     names = {"store_id": "Store", "device_id": "Device", "captures": "Captures", "images": "Photos", "late": "Late"}
     more = {"rejected": "Refused", "unreadable": "Unreadable", "megabytes": "MB", "typical": "Typical delivery"}
-    show.table(rows.head(500), {**names, **more}, matching=len(rows))
+    show.table(rows.head(500), {**names, **more}, matching=len(rows), formats={"megabytes": "%.1f"})
 
 
 render()
