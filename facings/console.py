@@ -106,12 +106,21 @@ class Bars:
     def __init__(self, progress: Progress):
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
+        self._last: tuple[str, int] | None = None
 
     def __call__(self, step: str, done: int, total: int) -> None:
         """Shows `done` of `total` units of a step; 0 in all means that it isn't known."""
         if step not in self._tasks:
+            self.end_step()
             self._tasks[step] = self._progress.add_task(step, total=total or None)
+        self._last = (step, done)
         self._progress.update(self._tasks[step], completed=done, total=total or None)
+
+    def end_step(self) -> None:
+        """Says in a line what the last step did, where no bar shows it."""
+        if self._last is not None and not err.is_terminal:
+            say(f"{self._last[0]}: {self._last[1]:,} done")
+        self._last = None
 
 
 @contextlib.contextmanager
@@ -125,7 +134,9 @@ def bars() -> Iterator[Bars]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
-        yield Bars(progress)
+        shown = Bars(progress)
+        yield shown
+        shown.end_step()
 
 
 def say(text: str) -> None:

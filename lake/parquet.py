@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 from pyarrow import fs as pafs
 
+from lake.storage import Storage
 from schemas.tables import Table
 
 ROW_GROUP_BYTES = 16 << 20
@@ -37,9 +38,10 @@ class FileWriter:
     """
 
     def __init__(
-        self, table: Table, files: pafs.FileSystem, written_at_ms: int, partition: dict[str, str] | None = None
-    ):
-        self._table, self._files, self._at = table, files, written_at_ms
+        self, table: Table, storage: Storage, written_at_ms: int, partition: dict[str, str] | None = None
+    ) -> None:
+        self._table, self._storage, self._at = table, storage, written_at_ms
+        self._files = storage.table_files(table.name)
         self._partition = partition or {}
         self._schema = pa.schema([f for f in table.schema if f.name not in table.partition_by])
         self._folder = "".join(f"{k}={v}/" for k, v in self._partition.items())
@@ -113,6 +115,7 @@ class FileWriter:
         self._writer.close()
         self._sink.close()
         self._writer = None
+        self._storage.sync(self._table.name, [self._path])  # now, while others still compute the next file's rows
         size = self._files.get_file_info(self._path).size
         stats = json.dumps({"numRecords": self._rows})
         self._adds.append(AddAction(self._path, size, dict(self._partition), self._at, True, stats))

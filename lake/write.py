@@ -79,7 +79,7 @@ def _append(storage: Storage, handle: DeltaTable, table: Table, rows: pa.Table) 
     writers: list[FileWriter] = []
     try:
         for partition, part in _by_partition(table, rows):
-            writer = FileWriter(table, storage.table_files(table.name), _now_ms(), partition)
+            writer = FileWriter(table, storage, _now_ms(), partition)
             writers.append(writer)
             for batch in part.to_batches(max_chunksize=65_536):
                 writer.write(batch)
@@ -107,7 +107,7 @@ def replace(
     """
     handle = open_handle(storage, table, expect)
     files = storage.table_files(table.name)
-    writer = FileWriter(table, files, _now_ms())
+    writer = FileWriter(table, storage, _now_ms())
     try:
         removes: list[RemoveAction] = []
         kept = dropped = 0

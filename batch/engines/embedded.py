@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from batch.engines.base import Outcome, Progress
 from batch.engines.stream import map_ordered
@@ -166,6 +167,14 @@ def _photos(lake: Lake, task: Task, paths: list[str], index: pa.Table, spill: st
             for start, stop in zip([0, *cuts], [*cuts, part.num_rows], strict=True):
                 rows = part.slice(start, stop - start)
                 ((_, stored),) = read_groups(files, paths[number[start]], ["bytes"], [int(group[start])])
-                data = stored.column("bytes").take(rows.column("row")).combine_chunks()
+                data = _rows(stored.column("bytes").combine_chunks(), rows.column("row").to_numpy())
                 plan = rows.drop_columns(["file", "grp", "row"])
                 yield plan.append_column("bytes", data)
+
+
+def _rows(values: pa.Array, places: NDArray[np.int32]) -> pa.Array:
+    """The values at ascending places: a view where these follow each other, so that photos are not copied."""
+    first, last = int(places[0]), int(places[-1])
+    if last - first + 1 == len(places):
+        return values.slice(first, len(places))
+    return values.take(pa.array(places))
