@@ -34,20 +34,31 @@ def run_demo(
 ) -> dict[str, Any]:
     """Generates the stores beside the lake's tables and takes them in, in `steps` rounds of ingest and rebuild.
 
-    Each round runs on the simulated clock of its end, so that ages and latencies are those of the story.
+    Each round runs on the simulated clock of its end, so that ages and latencies are those of the story. A story that
+    was interrupted is told to its end.
     Raises DemoError on an object store, or where the lake already holds something else.
     """
     began = time.monotonic()
     if lake.storage.local is None:
         raise DemoError(f"the demo writes photos beside its lake: {lake.storage.root} is not a local folder")
     folder = lake.storage.local / "demo"
-    if lake.count("master/captures") and not (folder / "events.jsonl").exists():
+    begun = folder / "begun.json"
+    if lake.count("master/captures") and not begun.exists():
         raise DemoError(f"{lake.storage.root} holds captures that are not the demo's: choose another folder")
     if (folder / "told.json").exists():
         return {
             **json.loads((folder / "told.json").read_text()),
             "note": "told before; remove the lake to tell it anew",
         }
+    if begun.exists():  # the same story to its end, not another one on top of it
+        kept = json.loads(begun.read_text())
+        seed, hours, stores, steps = (kept[name] for name in ("seed", "hours", "stores", "steps"))
+        until = datetime.fromisoformat(kept["until"])
+        say(f"going on with the story that was begun, until {until:%Y-%m-%d %H:%M} UTC")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        told = {"seed": seed, "until": until.isoformat(), "hours": hours, "stores": stores, "steps": steps}
+        begun.write_text(json.dumps(told))
     say(f"1/2 drawing {stores} stores over {hours} hours into {folder}")
     generate(folder, seed=seed, until=until, hours=hours, stores=stores, progress=progress)
     say(f"2/2 taking them in, in {steps} rounds of ingest and rebuild")

@@ -126,3 +126,26 @@ def test_telling_it_again_adds_nothing(told: Told) -> None:
     report = run_demo(lake, Settings(), seed=11, until=UNTIL, hours=30, stores=3, steps=3, progress=quiet)
     assert "told before" in report["note"]
     assert lake.versions(before) == before
+
+
+def test_an_interrupted_story_is_told_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import facings.story as story
+
+    lake = Lake.open(tmp_path, create=True)
+    told: dict[str, Any] = {"seed": 3, "until": UNTIL, "hours": 4, "stores": 1, "steps": 2, "progress": lambda *_: None}
+    rebuild, calls = story.run_rebuild, []
+
+    def dying(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return rebuild(*arguments, **named)
+
+    monkeypatch.setattr(story, "run_rebuild", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(lake, Settings(), **told)
+    report = run_demo(lake, Settings(), **{**told, "until": UNTIL.replace(day=9), "seed": 5})
+    truth = json.loads((tmp_path / "demo" / "truth.json").read_text())
+    assert report["until"] == UNTIL.isoformat()
+    assert report["captures"] == sum(c["outcome"] != "rejected" for c in truth["captures"].values())
+    assert lake.count("views/quality") + lake.count("views/unreadable") == report["images"]
