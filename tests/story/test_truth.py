@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from facings.jobs import run_rebuild
 from facings.settings import Settings
 from facings.story import run_demo
 from lake import Lake
@@ -129,19 +130,17 @@ def test_telling_it_again_adds_nothing(told: Told) -> None:
 
 
 def test_an_interrupted_story_is_told_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import facings.story as story
-
     lake = Lake.open(tmp_path, create=True)
     told: dict[str, Any] = {"seed": 3, "until": UNTIL, "hours": 4, "stores": 1, "steps": 2, "progress": lambda *_: None}
-    rebuild, calls = story.run_rebuild, []
+    calls: list[int] = []
 
     def dying(*arguments: Any, **named: Any) -> Any:
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return rebuild(*arguments, **named)
+        return run_rebuild(*arguments, **named)
 
-    monkeypatch.setattr(story, "run_rebuild", dying)
+    monkeypatch.setattr("facings.story.run_rebuild", dying)
     with pytest.raises(KeyboardInterrupt):
         run_demo(lake, Settings(), **told)
     report = run_demo(lake, Settings(), **{**told, "until": UNTIL.replace(day=9), "seed": 5})
