@@ -98,7 +98,8 @@ class FileWriter:
     def _open(self) -> None:
         plain = [name for name in self._schema.names if name not in self._table.blobs]
         self._path = f"{self._folder}part-{uuid.uuid4().hex}.parquet"
-        self._files.create_dir(self._folder or ".", recursive=True)
+        if self._folder:
+            self._files.create_dir(self._folder, recursive=True)
         self._sink = self._files.open_output_stream(self._path)
         self.paths.append(self._path)
         self._writer = pq.ParquetWriter(
