@@ -34,11 +34,6 @@ def changed_rows(storage: Storage, table: Table, since: int, until: int, columns
     return pa.concat_tables([schema.empty_table(), *parts])
 
 
-def changed_paths(storage: Storage, table: Table, since: int, until: int) -> list[str]:
-    """Those files' paths, relative to the table."""
-    return list(_changed_files(storage.table_files(table.name), table.name, since, until))
-
-
 def _changed_files(files: pafs.FileSystem, name: str, since: int, until: int) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for version in range(since + 1, until + 1):

@@ -20,7 +20,7 @@ from lake.handles import create_tables, find_table, open_handle, refuse_empty_co
 from lake.lineage import Commit, Lineage
 from lake.parquet import read_groups
 from lake.storage import Storage
-from schemas.tables import TABLES, Table
+from schemas.tables import TABLES
 
 _SCAN = ds.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True, buffer_size=1 << 20)
 
@@ -192,7 +192,3 @@ class Lake:
         if getattr(self._local, "versions", None) != versions:
             self._local.connection, self._local.versions = self.connect(versions), versions
         return sql.query(self._local.connection, query, params)
-
-    def table(self, name: str) -> Table:
-        """Declaration of a table."""
-        return find_table(name)

@@ -23,9 +23,12 @@ Told = tuple[Lake, dict[str, Any]]
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     lake = Lake.open(tmp_path_factory.mktemp("story"), create=True)
-    quiet = lambda step, done, total: None  # noqa: E731  # no bars in a test
-    run_demo(lake, Settings(), seed=11, until=UNTIL, hours=30, stores=3, steps=3, progress=quiet)
+    run_demo(lake, Settings(), seed=11, until=UNTIL, hours=30, stores=3, steps=3, progress=_quiet)
     return lake, json.loads((Path(lake.storage.root) / "demo" / "truth.json").read_text())
+
+
+def _quiet(step: str, done: int, total: int) -> None:
+    """No bars in a test."""
 
 
 def _moment(text: str) -> datetime:
@@ -123,15 +126,14 @@ def test_visits_are_the_doors_that_opened(told: Told) -> None:
 def test_telling_it_again_adds_nothing(told: Told) -> None:
     lake, _ = told
     before = lake.versions(["master/captures", "master/images", "master/rejected", "views/crops"])
-    quiet = lambda step, done, total: None  # noqa: E731  # no bars in a test
-    report = run_demo(lake, Settings(), seed=11, until=UNTIL, hours=30, stores=3, steps=3, progress=quiet)
+    report = run_demo(lake, Settings(), seed=11, until=UNTIL, hours=30, stores=3, steps=3, progress=_quiet)
     assert "told before" in report["note"]
     assert lake.versions(before) == before
 
 
 def test_an_interrupted_story_is_told_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake.open(tmp_path, create=True)
-    told: dict[str, Any] = {"seed": 3, "until": UNTIL, "hours": 4, "stores": 1, "steps": 2, "progress": lambda *_: None}
+    told: dict[str, Any] = {"seed": 3, "until": UNTIL, "hours": 4, "stores": 1, "steps": 2, "progress": _quiet}
     calls: list[int] = []
 
     def dying(*arguments: Any, **named: Any) -> Any:
