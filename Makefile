@@ -6,7 +6,8 @@ LAKE ?= $(or $(FACINGS_LAKE),.facings/demo)
 WORKERS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-INSTALL := $(PIP) install --require-hashes --only-binary=:all:
+# pyspark alone comes as source: it is built with the pinned setuptools of requirements-build.lock, not a newer one.
+INSTALL := $(PIP) install --require-hashes --only-binary=:all: --no-binary=pyspark --no-build-isolation
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
@@ -55,10 +56,12 @@ screenshots: setup-dev ## take screenshots of the running dashboard (make serve)
 	@$(BIN)/python -m tests.browser.shots
 
 lock: setup-dev ## write both locks anew after a change of requirements*.in; versions stay where they can
+	@$(COMPILE) requirements-build.in -o requirements-build.lock
 	@$(COMPILE) requirements.in requirements-build.in -o requirements.lock
 	@$(COMPILE) requirements-dev.in -o requirements-dev.lock
 
 lock-upgrade: setup-dev ## the same, taking every newer version that the .in files allow
+	@$(COMPILE) --upgrade requirements-build.in -o requirements-build.lock
 	@$(COMPILE) --upgrade requirements.in requirements-build.in -o requirements.lock
 	@$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.lock
 
@@ -77,7 +80,8 @@ setup-dev: .venv/.setup-dev
 	@"$(PYTHON)" -m venv .venv || { rm -rf .venv; \
 		echo "Python's venv module failed; on Debian: apt-get install python3.11-venv" >&2; exit 1; }
 
-.venv/.setup: requirements.lock pyproject.toml | .venv/bin/python
+.venv/.setup: requirements-build.lock requirements.lock pyproject.toml | .venv/bin/python
+	@$(INSTALL) --quiet -r requirements-build.lock
 	@echo "==> dependencies: requirements.lock, by hash"
 	@$(INSTALL) -r requirements.lock
 	@echo "==> facings itself"

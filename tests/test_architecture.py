@@ -18,20 +18,25 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schemas": set(),
     "imaging": {"schemas"},
     "lake": {"schemas", "imaging"},
-    "batch": {"schemas", "imaging", "lake"},
-    "speed": {"schemas", "imaging", "lake"},
+    "intake": {"schemas", "imaging", "lake"},
+    "batch": {"schemas", "imaging", "lake", "intake"},
+    "speed": {"schemas", "imaging", "lake", "intake"},
     "serving": {"schemas", "imaging", "lake"},
     "demo": {"schemas", "imaging", "lake"},
-    "facings": {"schemas", "imaging", "lake", "batch", "speed", "serving", "demo"},
+    "facings": {"schemas", "imaging", "lake", "intake", "batch", "speed", "serving", "demo"},
 }
 
 # Where a heavy import belongs: a path that a file's own path must start with.
 HEAVY: dict[str, tuple[str, ...]] = {
-    "pyspark": ("batch/engines/spark.py",),
-    "delta": ("batch/engines/spark.py",),
+    "pyspark": ("batch/engines/spark",),
+    "delta": ("batch/engines/spark",),
+    "fugue": ("batch/engines/fugue",),
+    "dask": ("batch/engines/fugue",),
+    "ray": ("batch/engines/fugue",),
+    "sklearn": ("batch/quality/",),
     "kafka": ("speed/", "demo/"),
     "streamlit": ("serving/",),
-    "altair": ("serving/",),
+    "altair": ("serving/", "batch/quality/"),
     "typer": ("facings/",),
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from batch.ingest.places import Places, Refusal
-from batch.ingest.records import AnnotationFields, CaptureFields, ManyRows, Photo, Record
+from intake.places import Places, Refusal
+from intake.records import AnnotationFields, CaptureFields, ManyRows, Photo, Record
 from schemas.boxes import check_box, is_clean, shown
 from schemas.events import MAX_BOXES, Box, Rejected
 from schemas.reasons import Reason

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from batch.ingest.batches import ORDER, Batches
-from batch.ingest.content import Loader
-from batch.ingest.records import Passed, Photo, Record, Told
-from batch.ingest.settings import IngestReport, IngestSettings
 from batch.ingest.sources import read_sources
-from batch.ingest.take import Taker
-from batch.ingest.tally import Tally
 from batch.runs import append_run
+from intake.batches import ORDER, Batches
+from intake.content import Loader
+from intake.records import Passed, Photo, Record, Told
+from intake.settings import IngestReport, IngestSettings
+from intake.take import Taker
+from intake.tally import Tally
 from lake import Lake
 from schemas.events import Rejected
 

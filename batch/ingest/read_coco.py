@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from batch.ingest.boxes import Boxes, fractions
-from batch.ingest.places import Places
-from batch.ingest.records import Record
+from intake.places import Places
+from intake.records import Record
 from schemas.boxes import as_float, shown
 from schemas.events import Rejected
 from schemas.reasons import Reason

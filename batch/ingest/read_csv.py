@@ -18,8 +18,8 @@ from pathlib import Path
 
 from batch.ingest.boxes import ANNOTATOR
 from batch.ingest.lines import Line, read_lines
-from batch.ingest.places import Places, Refusal
-from batch.ingest.records import AnnotationFields, CaptureFields, Photo, Record
+from intake.places import Places, Refusal
+from intake.records import AnnotationFields, CaptureFields, Photo, Record
 from schemas.boxes import SIDES, check_box, is_clean, shown
 from schemas.decode import MAX_RECORD_BYTES
 from schemas.events import MAX_BOXES, Box, Rejected

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from batch.ingest.lines import Line, read_lines
-from batch.ingest.places import Places, Refusal
-from batch.ingest.records import AnnotationFields, CaptureFields, OneRow, Photo, Record, Told
+from intake.places import Places, Refusal
+from intake.records import AnnotationFields, CaptureFields, OneRow, Photo, Record, Told
 from schemas.boxes import shown
 from schemas.decode import MAX_RECORD_BYTES
 from schemas.events import Annotation, Capture, DoorEvent, Event, Parsed, Planogram, Rejected

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from batch.ingest.records import CaptureFields, OneRow, Passed, Photo, Record
+from intake.records import CaptureFields, OneRow, Passed, Photo, Record
 
 _LITTER = {"thumbs.db", "desktop.ini", ".ds_store"}
 

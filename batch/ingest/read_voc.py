@@ -8,8 +8,8 @@ from xml.etree.ElementTree import Element, TreeBuilder, tostring
 from xml.parsers import expat
 
 from batch.ingest.boxes import Boxes, fractions
-from batch.ingest.places import Places
-from batch.ingest.records import Record
+from intake.places import Places
+from intake.records import Record
 from schemas.events import Rejected
 from schemas.reasons import Reason
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from batch.ingest.boxes import Boxes, fractions
 from batch.ingest.lines import read_lines
-from batch.ingest.places import Places
-from batch.ingest.records import Record
+from intake.places import Places
+from intake.records import Record
 from schemas.events import Rejected
 from schemas.reasons import Reason
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from batch.ingest.places import Places, is_url
 from batch.ingest.read_coco import read_coco
 from batch.ingest.read_csv import read_csv
 from batch.ingest.read_events import read_events
 from batch.ingest.read_folder import read_folder, walk
 from batch.ingest.read_voc import read_voc
 from batch.ingest.read_yolo import read_yolo
-from batch.ingest.records import CaptureFields, OneRow, Photo, Record
-from batch.ingest.settings import IngestError
+from intake.places import Places, is_url
+from intake.records import CaptureFields, OneRow, Photo, Record
+from intake.settings import IngestError
 
 Reader = Callable[[Path, Places, str], Iterator[Record]]
 READERS: dict[str, Reader] = {

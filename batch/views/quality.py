@@ -6,17 +6,15 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 import imaging
 from batch.views import photos
 from batch.views.declare import REJECT_FIELDS, MapView, Parameters, Source
-from imaging.decode import decode_grey
-from imaging.header import Limits, read_header
+from imaging.header import Limits
 from imaging.model import Model
-from imaging.quality import MEASUREMENTS, measure
-from schemas.tables import CLASSES, QUALITY
+from imaging.score import score_photo
+from schemas.tables import QUALITY
 
 _OUTPUT = pa.schema([*QUALITY.schema, *REJECT_FIELDS])
 
@@ -27,11 +25,7 @@ def score_photos(batches: Iterator[pa.RecordBatch], parameters: Parameters) -> I
     limits = Limits(max_bytes=parameters["max_bytes"], max_pixels=parameters["max_pixels"])
 
     def rows_of(photo: Mapping[str, Any]) -> list[dict[str, Any]]:
-        data = photo["bytes"]
-        measured = measure(decode_grey(data, read_header(data, limits)))
-        row = np.array([[measured[name] for name in MEASUREMENTS]], np.float64)
-        chances = dict(zip((f"p_{name}" for name in CLASSES), model.predict(row)[0].tolist(), strict=True))
-        return [{"sha256": photo["sha256"], **measured, **chances, "model_id": model.model_id}]
+        return [{"sha256": photo["sha256"], **score_photo(photo["bytes"], limits, model)}]
 
     return photos.map_photos(batches, _OUTPUT, rows_of)
 

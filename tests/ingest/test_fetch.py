@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from batch.ingest.fetch import Fetcher, FetchError
-from batch.ingest.settings import IngestSettings
 from imaging.header import Limits
+from intake.fetch import Fetcher, FetchError
+from intake.settings import IngestSettings
 from schemas.reasons import Reason
 from tests.ingest.web import send, serving
 

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from batch.ingest.fetch import Fetcher, FetchError
-from batch.ingest.guard import Guard
-from batch.ingest.settings import IngestSettings
+from intake.fetch import Fetcher, FetchError
+from intake.guard import Guard
+from intake.settings import IngestSettings
 from schemas.reasons import Reason
 
 REFUSED = (

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from batch.ingest import identity
-from batch.ingest.batches import Batches
-from batch.ingest.content import Content, Failure, Loader, Wanted, file_version
-from batch.ingest.known import Known, Latest, look_up, look_up_annotations, look_up_captures
-from batch.ingest.places import as_text, folder_name, is_url
-from batch.ingest.records import AnnotationFields, CaptureFields, Photo, Told
-from batch.ingest.rows import box_row, door_event_row, planogram_rows
-from batch.ingest.tally import Tally
+from intake import identity
+from intake.batches import Batches
+from intake.content import Content, Failure, Loader, Wanted, file_version
+from intake.known import Known, Latest, look_up, look_up_annotations, look_up_captures
+from intake.places import as_text, folder_name, is_url
+from intake.records import AnnotationFields, CaptureFields, Photo, Told
+from intake.rows import box_row, door_event_row, planogram_rows
+from intake.tally import Tally
 from lake import Lake
 from schemas.boxes import is_clean
 from schemas.events import DoorEvent

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from batch.ingest.fetch import Fetched, Fetcher, FetchError
-from batch.ingest.places import is_url
-from batch.ingest.settings import IngestSettings
 from imaging.errors import ImageError
 from imaging.header import Header, read_header
+from intake.fetch import Fetched, Fetcher, FetchError
+from intake.places import is_url
+from intake.settings import IngestSettings
 from schemas.reasons import Reason
 
 _IN_FLIGHT_BYTES = 32 << 20

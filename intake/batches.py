@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch.ingest.identity import reject_id
+from intake.identity import reject_id
 from lake import Lake
 from schemas.events import Rejected
 from schemas.tables import TABLES

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
-from batch.ingest.batches import Batches
+from intake.batches import Batches
 from schemas.events import Rejected
 
 MAX_LOGGED = 1000  # one by one; the ledger holds all

@@ -14,9 +14,9 @@ import httpcore
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from batch.ingest.guard import FetchRefused, Guard, GuardedBackend, Resolver, resolve
-from batch.ingest.settings import IngestSettings
-from batch.ingest.transport import GuardedTransport
+from intake.guard import FetchRefused, Guard, GuardedBackend, Resolver, resolve
+from intake.settings import IngestSettings
+from intake.transport import GuardedTransport
 from schemas.reasons import Reason
 
 MAX_REDIRECTS = 5

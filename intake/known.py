@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch.ingest.places import as_text
-from batch.ingest.records import Photo, Told
+from intake.places import as_text
+from intake.records import Photo, Told
 from lake import Lake
 from schemas.events import DoorEvent
 

@@ -1,0 +1,1 @@
+"""The subcommands, one module a group; `facings.cli` puts them together."""
