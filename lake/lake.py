@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
+from deltalake.transaction import AddAction
 
 from lake import changes, sql, write
 from lake.errors import LakeError, LakeNotFound
@@ -178,6 +179,18 @@ class Lake:
     ) -> write.Replaced:
         """Rebuilds a view, whole (`scopes` None) or those scopes, in one commit; see lake.write."""
         return write.replace(self.storage, find_table(name), batches, scopes=scopes, lineage=lineage, expect=expect)
+
+    def put_files(
+        self,
+        name: str,
+        adds: Sequence[AddAction],
+        *,
+        dropped: Mapping[str, int] | None,
+        lineage: Lineage | None = None,
+        expect: int | None = None,
+    ) -> write.Replaced:
+        """Commits files that other processes wrote in the place of `dropped` ones; see lake.write."""
+        return write.put_files(self.storage, find_table(name), adds, dropped=dropped, lineage=lineage, expect=expect)
 
     def connect(
         self, pins: Mapping[str, int] | None = None, names: Iterable[str] = TABLES

@@ -11,9 +11,12 @@ A crash before 4 leaves files that no version names; a crash after 4 leaves a wh
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -76,15 +79,26 @@ def append_new(storage: Storage, table: Table, rows: pa.Table) -> Appended:
 
 def _append(storage: Storage, handle: DeltaTable, table: Table, rows: pa.Table) -> int:
     adds: list[AddAction] = []
-    writers: list[FileWriter] = []
-    try:
+    with _discarding() as writers:
         for partition, part in _by_partition(table, rows):
             writer = FileWriter(table, storage, _now_ms(), partition)
             writers.append(writer)
             for batch in part.to_batches(max_chunksize=65_536):
                 writer.write(batch)
             adds.extend(writer.finish().adds)
+    try:
         return commit(storage, handle, table, adds, [], {})
+    except CommitConflict:
+        delete_files(storage, table, adds)
+        raise
+
+
+@contextlib.contextmanager
+def _discarding() -> Iterator[list[FileWriter]]:
+    """Deletes what the writers wrote when writing fails. Around step 2 alone: later, a commit may name the files."""
+    writers: list[FileWriter] = []
+    try:
+        yield writers
     except BaseException:
         for writer in writers:
             writer.discard()
@@ -106,30 +120,82 @@ def replace(
     caller planned on; CommitConflict when the table has moved on.
     """
     handle = open_handle(storage, table, expect)
-    files = storage.table_files(table.name)
     writer = FileWriter(table, storage, _now_ms())
-    try:
-        removes: list[RemoveAction] = []
-        kept = dropped = 0
-        actions = pa.table(handle.get_add_actions(flatten=True)).to_pylist()
-        for action in actions:
-            rows = action["num_records"]
-            gone = rows if scopes is None else _drop_scopes(files, action["path"], table, scopes, writer)
-            if gone or (scopes is None):
-                removes.append(RemoveAction(action["path"], True, _now_ms(), action["size_bytes"], {}))
-            kept, dropped = kept + rows - gone, dropped + gone
-        fresh = 0
+    dropped = None
+    with _discarding() as writers:
+        writers.append(writer)
+        if scopes is not None:
+            gone = {path: drop_scopes(storage, table, path, scopes, writer) for path in _present(handle)}
+            dropped = {path: rows for path, rows in gone.items() if rows}
         for batch in batches:
             writer.write(batch)
-            fresh += batch.num_rows
-        written = writer.finish()
-        version = commit(
-            storage, handle, table, written.adds, removes, lineage.metadata() if lineage is not None else {}
-        )
-    except BaseException:
-        writer.discard()
+        adds = writer.finish().adds
+    return _swap(storage, handle, table, adds, dropped, lineage)
+
+
+def put_files(
+    storage: Storage,
+    table: Table,
+    adds: Sequence[AddAction],
+    *,
+    dropped: Mapping[str, int] | None,
+    lineage: Lineage | None = None,
+    expect: int | None = None,
+) -> Replaced:
+    """Commits files that other processes wrote (step 2) in the place of `dropped` files; steps 1 and 3 to 5.
+
+    `dropped` maps each file that goes to how many of its rows do; its other rows are in `adds`. None: every file goes.
+    On CommitConflict the files written are deleted.
+    """
+    return _swap(storage, open_handle(storage, table, expect), table, adds, dropped, lineage)
+
+
+def delete_files(storage: Storage, table: Table, adds: Iterable[AddAction]) -> None:
+    """Deletes files that no commit names, as far as they are there."""
+    files = storage.table_files(table.name)
+    for add in adds:
+        with contextlib.suppress(FileNotFoundError):
+            files.delete_file(unquote(add.path))
+
+
+def drop_scopes(storage: Storage, table: Table, path: str, scopes: pa.Table, writer: FileWriter) -> int:
+    """How many rows of a file are in `scopes`; if any are, the file's other rows are written to `writer`."""
+    files = storage.table_files(table.name)
+    masks = {group: _in(keys, scopes) for group, keys in read_groups(files, path, scopes.column_names)}
+    gone = sum(pc.sum(mask).as_py() or 0 for mask in masks.values())
+    if gone:
+        for group, rows in read_groups(files, path, table.schema.names):
+            for batch in conform(rows.filter(pc.invert(masks[group])), table.schema).to_batches():
+                writer.write(batch)
+    return int(gone)
+
+
+def _present(handle: DeltaTable) -> dict[str, tuple[int, int]]:
+    actions = pa.table(handle.get_add_actions(flatten=True)).to_pylist()
+    return {action["path"]: (action["num_records"], action["size_bytes"]) for action in actions}
+
+
+def _swap(
+    storage: Storage,
+    handle: DeltaTable,
+    table: Table,
+    adds: Sequence[AddAction],
+    dropped: Mapping[str, int] | None,
+    lineage: Lineage | None,
+) -> Replaced:
+    present = _present(handle)
+    going = {path: rows for path, (rows, _) in present.items()} if dropped is None else dropped
+    removes = [RemoveAction(path, True, _now_ms(), present[path][1], {}) for path in going]
+    try:
+        version = commit(storage, handle, table, adds, removes, lineage.metadata() if lineage is not None else {})
+    except CommitConflict:
+        delete_files(storage, table, adds)
         raise
-    return Replaced(fresh, kept, dropped, written.size_bytes, version)
+    gone = sum(going.values())
+    moved = sum(present[path][0] for path in going) - gone
+    rows = sum(json.loads(add.stats)["numRecords"] for add in adds)
+    kept = sum(rows for rows, _ in present.values()) - gone
+    return Replaced(rows - moved, kept, gone, sum(add.size for add in adds), version)
 
 
 def commit(
@@ -161,18 +227,6 @@ def commit(
     version = int(handle.version()) + 1  # without retries a commit lands there or nowhere
     storage.sync(table.name, [f"_delta_log/{version:020d}.json"])
     return version
-
-
-def _drop_scopes(files: object, path: str, table: Table, scopes: pa.Table, writer: FileWriter) -> int:
-    """Copies a file's rows outside `scopes` to `writer` if it has rows inside; gives how many were inside."""
-    names = scopes.column_names
-    masks = {group: _in(keys, scopes) for group, keys in read_groups(files, path, names)}
-    gone = sum(pc.sum(mask).as_py() or 0 for mask in masks.values())
-    if gone:
-        for group, rows in read_groups(files, path, table.schema.names):
-            for batch in conform(rows.filter(pc.invert(masks[group])), table.schema).to_batches():
-                writer.write(batch)
-    return int(gone)
 
 
 def _in(rows: pa.Table, keys: pa.Table) -> pa.Array:
