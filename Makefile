@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev run demo serve test lint format bench screenshots lock lock-upgrade clean
+.PHONY: help setup setup-dev run demo serve test lint format bench soak latency screenshots dist lock lock-upgrade clean
 
 help: ## list the targets
 	@echo "Facings: make TARGET"
@@ -34,6 +34,7 @@ serve: setup ## the dashboard of LAKE on http://127.0.0.1:8501
 
 test: lint ## lint, then every test (PYTEST="-k name" passes arguments on)
 	@bash tests/install_chromium.sh
+	@bash tests/install_s3_server.sh
 	@echo "==> tests"
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
@@ -51,6 +52,13 @@ format: setup-dev ## let ruff fix and format the code
 bench: setup-dev ## measure the product beside its peers
 	@$(BIN)/python -m bench
 
+soak: setup-dev ## ten minutes of kills, stops and broker restarts: nothing lost, twice or out of order (SOAK="--minutes 2")
+	@$(BIN)/python -m bench.soak $(SOAK)
+
+latency: setup-dev ## seconds from event to readable row, and what exactly-once costs
+	@$(BIN)/python -m bench.latency
+	@$(BIN)/python -m bench.once
+
 screenshots: setup-dev ## take screenshots of the running dashboard (make serve), into docs/screenshots
 	@bash tests/install_chromium.sh
 	@$(BIN)/python -m tests.browser.shots
@@ -59,11 +67,21 @@ lock: setup-dev ## write both locks anew after a change of requirements*.in; ver
 	@$(COMPILE) requirements-build.in -o requirements-build.lock
 	@$(COMPILE) requirements.in requirements-build.in -o requirements.lock
 	@$(COMPILE) requirements-dev.in -o requirements-dev.lock
+	@$(COMPILE) requirements-worker.in -o requirements-worker.lock
 
 lock-upgrade: setup-dev ## the same, taking every newer version that the .in files allow
 	@$(COMPILE) --upgrade requirements-build.in -o requirements-build.lock
 	@$(COMPILE) --upgrade requirements.in requirements-build.in -o requirements.lock
 	@$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.lock
+	@$(COMPILE) requirements-worker.in -o requirements-worker.lock
+
+dist: setup ## what a cluster gets, into dist: our code, the libraries it needs, the script (docs/spark.md)
+	@rm -rf build/worker && mkdir -p build/worker dist
+	@$(INSTALL) --quiet --target build/worker -r requirements-worker.lock
+	@tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C build/worker -cf - . | gzip -1n > dist/facings-env.tar.gz
+	@$(BIN)/python -c 'import pathlib; from batch.engines.code import EVERYTHING, pack; pack(pathlib.Path("dist/facings.zip"), EVERYTHING)'
+	@cp batch/rebuild.py dist/rebuild.py
+	@ls -lh dist
 
 clean: ## remove .venv, caches and the demo lake
 	rm -rf .venv .facings .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

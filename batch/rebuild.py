@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,6 +31,10 @@ class RebuildSettings:
     trust_threshold: float = 0.5
     late_after_s: float = 900.0
     visit_gap_s: float = 120.0
+    repeat_window_s: float = 300.0
+    camera_days: int = 28
+    camera_captures: int = 10
+    camera_deviations: float = 4.0
     model: str | None = None
     cores: int = 1
     cost_per_core_hour: float | None = None
@@ -218,3 +223,10 @@ def _execute(run: _Run, task: Task, row: dict[str, Any]) -> Outcome:
         return Outcome(kept, 0, kept, 0, 0, 0, task.expect)
     lineage = Lineage(run.run_id, name, run.engine.name, task.mode, task.pins, task.code, task.parameters, row)
     return run.engine.rebuild(run.lake, task, lineage, run.progress, row)
+
+
+if __name__ == "__main__":  # spark-submit batch/rebuild.py --lake URI [VIEW...]: see docs/spark.md
+    from facings.cli import main
+
+    sys.argv[1:1] = ["rebuild", "--engine", "spark"]
+    main()

@@ -1,9 +1,10 @@
-"""Runs every benchmark: `python -m bench`."""
+"""Runs the benchmarks of the batch layer: `python -m bench`."""
 
 from __future__ import annotations
 
-from bench import crops, incremental
+from bench import engines, incremental, memory
 
 if __name__ == "__main__":
-    crops.main([])
+    engines.main([])
+    memory.main([])
     incremental.main([])

@@ -1,38 +1,79 @@
-"""Peak memory of one full rebuild of the crops, in bytes: `python -m bench.peak LAKE THREADS`, a process of its own."""
+"""Memory and CPU of a whole process tree, seen from outside: what a case costs with all its workers and daemons."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
-import sys
-from pathlib import Path
+import threading
+from types import TracebackType
 
-_ROOT = Path(__file__).resolve().parents[1]
+import psutil
 
-
-def peak_of_crops(lake: Path, threads: int) -> int:
-    """Bytes of resident memory at the highest, interpreter and libraries included."""
-    command = [sys.executable, "-m", "bench.peak", str(lake), str(threads)]
-    done = subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, text=True)
-    return int(done.stdout.split()[-1])
+_EVERY_S = 0.25
 
 
-def _high_water_bytes() -> int:
-    # Not getrusage: on Linux its maximum survives exec and so includes the parent's.
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise OSError("/proc/self/status has no VmHWM: peak memory is measured on Linux only")
+class Peak:
+    """The highest sum of PSS over a tree while the block runs, sampled four times a second; memory shared counts once.
+
+    PSS: a page that n processes share counts 1/n for each. Source: Linux, /proc/PID/smaps_rollup.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.bytes = 0
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_EVERY_S):
+            total = 0
+            for process in _tree(self._root):
+                with contextlib.suppress(psutil.Error):
+                    total += process.memory_full_info().pss
+            self.bytes = max(self.bytes, total)
 
 
-def main(arguments: list[str]) -> None:
-    """Rebuilds and prints the peak."""
-    from bench.captures import run_rebuild
-    from lake import Lake
+def cpu_s(pid: int) -> float:
+    """Seconds of CPU that a tree has used so far, those of its ended children included."""
+    total = 0.0
+    for process in _tree(psutil.Process(pid)):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
 
-    folder, threads = arguments
-    run_rebuild(Lake.open(folder), "peak", threads=int(threads), names=["crops"], full=True)
-    print(_high_water_bytes())
+
+def end_tree(process: subprocess.Popen[str]) -> None:
+    """Ends a child and all below it: asks first, then kills what is left."""
+    try:
+        members = _tree(psutil.Process(process.pid))
+    except psutil.NoSuchProcess:
+        members = []
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(20)  # its stdin has ended: it ends by itself
+    _, left = psutil.wait_procs(members, timeout=5)
+    for each in left:
+        with contextlib.suppress(psutil.Error):
+            each.kill()
+    process.wait(20)
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _tree(root: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return []

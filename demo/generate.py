@@ -21,7 +21,7 @@ from pathlib import Path
 
 from demo.cast import cast
 from demo.delivery import Sent, capture_event, deliver, enclosed, mix_in, orders, photo_uri, stamp
-from demo.draw import draw_all
+from demo.draw import draw_all, shrunk
 from demo.faults import bad_boxes, hostile, spread
 from demo.stores import devices, odd_device, planogram
 from demo.story import live, one_photo
@@ -74,7 +74,8 @@ def generate(
     truth = tell(histories, drawn, mail, bad, lines, parts, (begin, until), seed)
     for copy, original in mail.copies.items():
         place = truth.captures[copy]["store_id"], truth.captures[copy]["device_id"]
-        shutil.copyfile(out / photo_uri(*place, original), out / photo_uri(*place, copy))
+        photo = (out / photo_uri(*place, original)).read_bytes()
+        (out / photo_uri(*place, copy)).write_bytes(shrunk(photo) if copy in mail.shrunk else photo)
     (out / "events.jsonl").write_bytes(b"".join(each.line + b"\n" for each in mail.sorted()))
     truth.write(out / "truth.json")
     return truth

@@ -7,7 +7,7 @@ Times are RFC 3339 in UTC. `DemoTruth` has the same fields as the file:
   visit_id, outcome ("accepted"; "unreadable": its header passes and its pixels do not decode; "rejected": it never
   becomes a capture), reason (code, of the latter two), stock (facings a SKU that stood there then), seen (facings a
   SKU that the detector saw: the good boxes in the event), trusted (False: blurred or dark), copy_of (the capture id
-  whose bytes it repeats, or null).
+  whose photo it repeats, or null).
 - hours: a device and hour of capture: device_id, store_id, hour, captures (accepted and unreadable), late (of those,
   received more than 900 s after capture), unreadable, rejected (rows that name device and time).
 - visits: visit_id, store_id, device_id, kind (customer, refill, round), door, opened_at, closed_at (of the door, null
@@ -15,7 +15,8 @@ Times are RFC 3339 in UTC. `DemoTruth` has the same fields as the file:
   capture_ids, sold, added (packages a SKU).
 - planograms: facings expected a SKU, by device id.
 - out_of_stock: device_id, store_id, sku, since: expected there, and not there at the end.
-- duplicates: resent (lines that repeat a capture id), copies (new capture id to the first one).
+- duplicates: resent (lines that repeat a capture id), copies (new capture id to the first one), shrunk (those of the
+  copies whose photo was made smaller, so that its bytes differ).
 - rejects: expected rows by reason code; rejected: each row's name (capture id, or of the line), reason and capture_id;
   unreadable: captures by reason code.
 - blurred: device_id and since, or null; dark: capture ids; misplaced: device_id, sku, instead_of; open_door: visit
@@ -103,7 +104,7 @@ def tell(
             for device, empty in ((history.device, history.empty_since) for history in histories)
             for sku, since in sorted(empty.items())
         ],
-        duplicates={"resent": sum(each.again for each in mail.sent), "copies": mail.copies},
+        duplicates={"resent": sum(each.again for each in mail.sent), "copies": mail.copies, "shrunk": mail.shrunk},
         rejects=dict(sorted(Counter(each["reason"] for each in rejected).items())),
         rejected=[{name: each[name] for name in ("name", "reason", "capture_id")} for each in rejected],
         unreadable=dict(sorted(states.items())),

@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from facings.commands import master, shop, views
+from facings.commands import (
+    alerts,
+    demo,
+    expect,
+    lineage,
+    master,
+    quality,
+    rejected,
+    run,
+    shop,
+    speed,
+    stream,
+    upkeep,
+    views,
+)
 from facings.console import Exit, err, printable
 from lake.errors import FacingsError
 
@@ -18,7 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (master, views, shop):  # in the order that --help lists them
+# In the order that --help lists them.
+for group in (master, rejected, views, run, expect, alerts, shop, lineage, upkeep, quality, demo, speed, stream):
     app.add_typer(group.app)
 
 

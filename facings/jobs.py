@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from batch.engines.base import Engine, Progress
 from batch.engines.embedded import EmbeddedEngine
 from batch.ingest import IngestReport, IngestSettings
 from batch.ingest import ingest as ingest_sources
+from batch.openlineage import Emitter, tell
 from batch.rebuild import RebuildReport, RebuildSettings, rebuild
 from facings.settings import Settings
 from imaging.header import Limits
 from lake import FacingsError, Lake
 
-ENGINES = ("embedded",)
+ENGINES = ("embedded", "spark", "dask", "ray")
 
 
 class UnknownEngine(FacingsError):
-    """The engine is not one of ours, or its extra is not installed."""
+    """The engine is not one of ours."""
 
 
 def run_ingest(
@@ -37,18 +40,19 @@ def run_ingest(
     device: str | None = None,
 ) -> IngestReport:
     """Ingest with the settings of this process."""
-    return ingest_sources(
-        lake,
-        sources,
-        annotations=str(annotations) if annotations is not None else None,
-        format=form,
-        store_id=store,
-        device_id=device,
-        settings=ingest_settings(settings),
-        clock=clock,
-        progress=progress,
-        run_id=run_id,
-    )
+    with told(lake, settings, run_id):
+        return ingest_sources(
+            lake,
+            sources,
+            annotations=str(annotations) if annotations is not None else None,
+            format=form,
+            store_id=store,
+            device_id=device,
+            settings=ingest_settings(settings),
+            clock=clock,
+            progress=progress,
+            run_id=run_id,
+        )
 
 
 def run_rebuild(
@@ -64,24 +68,44 @@ def run_rebuild(
     as_of: str | None = None,
 ) -> RebuildReport:
     """Rebuild with the settings of this process. Raises UnknownEngine."""
-    return rebuild(
-        lake,
-        views,
-        engine=make_engine(engine, settings),
-        settings=rebuild_settings(settings),
-        clock=clock,
-        run_id=run_id,
-        full=full,
-        as_of=as_of,
-        progress=progress,
-    )
+    with told(lake, settings, run_id):
+        return rebuild(
+            lake,
+            views,
+            engine=make_engine(engine, settings),
+            settings=rebuild_settings(settings),
+            clock=clock,
+            run_id=run_id,
+            full=full,
+            as_of=as_of,
+            progress=progress,
+        )
+
+
+@contextlib.contextmanager
+def told(lake: Lake, settings: Settings, run_id: str) -> Iterator[None]:
+    """Tells OpenLineage of the run's steps when the block ends, however it ends; where the setting names a target."""
+    try:
+        yield
+    finally:
+        if settings.openlineage is not None:
+            tell(lake, run_id, Emitter(settings.openlineage, lake=lake.storage.root))
 
 
 def make_engine(name: str, settings: Settings) -> Engine:
-    """The engine of a name. Raises UnknownEngine."""
+    """The engine of a name. Raises UnknownEngine; SparkUnavailable and EngineUnavailable come when it is first used."""
     if name == "embedded":
         return EmbeddedEngine(threads=threads(settings))
-    raise UnknownEngine(f"engine {name!r}: this release has {', '.join(ENGINES)}")
+    if name == "spark":
+        from batch.engines.spark import SparkEngine
+        from batch.engines.spark_session import open_session
+
+        return SparkEngine(partial(open_session, settings.cluster, dict(settings.spark_conf), cores=threads(settings)))
+    if name in ENGINES:
+        from batch.engines.fugue import FugueEngine
+
+        return FugueEngine(name, threads(settings), settings.cluster)
+    raise UnknownEngine(f"engine {name!r}: there are {', '.join(ENGINES)}")
 
 
 def threads(settings: Settings) -> int:
@@ -108,9 +132,14 @@ def rebuild_settings(settings: Settings) -> RebuildSettings:
         crop_subsampling=settings.crop_subsampling,
         max_bytes=settings.max_bytes,
         max_pixels=settings.max_pixels,
+        model=settings.model,
         trust_threshold=settings.trust_threshold,
         late_after_s=settings.late_after_s,
         visit_gap_s=settings.visit_gap_s,
+        repeat_window_s=settings.repeat_window_s,
+        camera_days=settings.camera_days,
+        camera_captures=settings.camera_captures,
+        camera_deviations=settings.camera_deviations,
         cores=threads(settings),
         cost_per_core_hour=settings.cost_per_core_hour,
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from facings.console import Exit, say
-from facings.settings import Settings
+from facings.settings import Settings, storage_options
 from lake import Lake
 
 LakeOption = Annotated[
@@ -40,12 +40,17 @@ def new_run_id(now: Callable[[], datetime]) -> str:
     return f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
+def run_id(settings: Settings) -> str:
+    """Name of this run: the step that `facings run` started it as, else a new one."""
+    return settings.run_id or new_run_id(clock(settings))
+
+
 def open_lake(uri: str | None, settings: Settings, *, create: bool = False) -> Lake:
     """The lake of `--lake`, else of FACINGS_LAKE. Wrong usage where neither says."""
     where = uri or settings.lake
     if where is None:
         raise typer.BadParameter("say where the lake is: --lake PATH_OR_URI, or set FACINGS_LAKE", param_hint="--lake")
-    return Lake.open(where, create=create)
+    return Lake.open(where, create=create, options=storage_options())
 
 
 def instant(text: str) -> datetime:
@@ -55,6 +60,15 @@ def instant(text: str) -> datetime:
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not a time like 2026-03-01T12:00:00Z", param_hint="--until") from error
     return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+
+
+def span(text: str) -> timedelta:
+    """A length of time such as 12h or 7d. Wrong usage where it is none."""
+    units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    number, unit = text[:-1].strip(), text[-1:]
+    if unit not in units or not number.isdigit():
+        raise typer.BadParameter(f"{text!r} is not a length of time like 12h or 7d", param_hint="--retain")
+    return timedelta(**{units[unit]: int(number)})
 
 
 def end(rejected: int, limit: int | None) -> None:

@@ -9,6 +9,7 @@ import difflib
 import ipaddress
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from lake.errors import FacingsError
 T = TypeVar("T")
 PREFIX = "FACINGS_"
 SUBSAMPLINGS = ("444", "422", "420")
+# Variables of the clouds' own that reach a lake on an object store: docs/object-storage.md.
+STORAGE = re.compile(r"(?:AWS|GOOGLE|AZURE)_[A-Z0-9_]+")
 
 
 class SettingsError(FacingsError):
@@ -77,6 +80,18 @@ def _hosts(text: str) -> tuple[str, ...]:
     return hosts
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [word.partition("=") for word in text.split()]
+    for name, equals, _ in pairs:
+        if not (name and equals):
+            raise ValueError(f"{name!r} is not NAME=VALUE")
+    return tuple((name, value) for name, _, value in pairs)
+
+
 def _subsampling(text: str) -> str:
     if text not in SUBSAMPLINGS:
         raise ValueError(f"must be one of {', '.join(SUBSAMPLINGS)}")
@@ -95,7 +110,21 @@ class Settings:
     now: datetime | None = _setting(
         None, _instant, "2026-03-01T12:00:00Z", "A fixed clock, RFC 3339, for reproducible runs; unset, the real one."
     )
-    threads: int | None = _setting(None, _count, "2", "Threads of the embedded engine; unset, one a core.")
+    threads: int | None = _setting(
+        None, _count, "2", "Threads, or processes, of an engine on this machine; unset, one a core."
+    )
+    cluster: str | None = _setting(
+        None,
+        str,
+        "spark://head:7077",
+        "Where the engine's cluster is: a Spark master, a Dask scheduler (tcp://…), a Ray head; unset, this machine.",
+    )
+    spark_conf: tuple[tuple[str, str], ...] = _setting(
+        (),
+        _pairs,
+        "spark.executor.memory=4g spark.executor.cores=2",
+        "Spark settings of your own, where the session is not spark-submit's.",
+    )
     max_bytes: int = _setting(64 * 2**20, _count, "33554432", "A photo of more bytes is refused.")
     max_pixels: int = _setting(64_000_000, _count, "20000000", "A photo whose header announces more pixels is refused.")
     allow_hosts: tuple[str, ...] = _setting(
@@ -110,6 +139,9 @@ class Settings:
     cost_per_core_hour: float | None = _setting(
         None, _rate, "0.05", "Price of a core for an hour, in your currency; unset, runs carry no cost."
     )
+    model: str | None = _setting(
+        None, str, "/etc/facings/model.json", "File of the quality model, from `facings train`; unset, the shipped one."
+    )
     trust_threshold: float = _setting(
         0.5, _probability, "0.7", "A capture counts as trusted from this probability of being good (`p_good`) on."
     )
@@ -119,9 +151,64 @@ class Settings:
     visit_gap_s: float = _setting(
         120.0, _positive, "300", "Without door events, a pause between captures longer than this starts a new visit."
     )
+    repeat_window_s: float = _setting(
+        300.0, _positive, "60", "A capture repeats one of the same device that shows the same, taken up to this before."
+    )
+    camera_days: int = _setting(28, _count, "14", "Days of its own history that a device's normal is made of.")
+    camera_captures: int = _setting(
+        10, _count, "30", "A device with fewer captures than this on those days has no normal of its own yet."
+    )
+    camera_deviations: float = _setting(
+        4.0, _positive, "6", "A device drifts when a day lies further from its normal than this many robust deviations."
+    )
     crop_quality: int = _setting(90, _quality, "85", "JPEG quality of crops, 1 to 100. Part of the view's parameters.")
     crop_subsampling: str = _setting(
         "420", _subsampling, "444", "Chroma subsampling of crops: 444, 422 or 420. Part of the view's parameters."
+    )
+    openlineage: str | None = _setting(
+        None,
+        str,
+        "http://marquez:5000/api/v1/lineage",
+        "File or endpoint that gets OpenLineage events of every ingest and rebuild.",
+    )
+    pipeline: str | None = _setting(None, str, "nightly.toml", "The pipeline of `facings run`; unset, the default one.")
+    rules: str | None = _setting(
+        None, str, "rules.toml", "Rules of `facings expect` on top of those that come with Facings."
+    )
+    notify: tuple[str, ...] = _setting(
+        (),
+        _words,
+        "https://hooks.example.com/T0/B0 mailto:ops@example.com",
+        "Whom `facings run` tells of failure and recovery: webhooks in Slack's form, `mailto:`; spaces between.",
+    )
+    smtp: str | None = _setting(
+        None, str, "smtps://user:password@mail.example.com:465?from=facings@example.com", "Mail server for `mailto:`."
+    )
+    run_id: str | None = _setting(
+        None, str, "20260301T120000-a1b2c3/rebuild", "Name of the run in `runs`; `facings run` sets it for its steps."
+    )
+    kafka_brokers: str | None = _setting(
+        None,
+        str,
+        "localhost:9092",
+        "Kafka brokers to begin with, HOST:PORT with commas, where `--brokers` doesn't say.",
+    )
+    kafka_username: str | None = _setting(None, str, "facings", "User that logs in to Kafka.")
+    kafka_password: str | None = _setting(
+        None, str, "from-a-secret", "That user's password; there is no option for it, which others could see."
+    )
+    max_inline_bytes: int = _setting(
+        2**20, _count, "262144", "A photo of more bytes that comes inside its event is refused."
+    )
+    buffer_bytes: int = _setting(
+        64 * 2**20, _count, "16777216", "Bytes of events that a service holds; above, it pauses fetching."
+    )
+    session_timeout_s: float = _setting(
+        45.0, _positive, "10", "Seconds without a heartbeat after which Kafka gives a member's partitions to others."
+    )
+    drain_s: float = _setting(8.0, _positive, "4", "Seconds that a stop waits for the batch under way.")
+    stuck_after_s: float = _setting(
+        300.0, _positive, "60", "Seconds that one batch may take before the watchdog ends the service."
     )
 
 
@@ -160,6 +247,16 @@ def load(environ: Mapping[str, str]) -> Settings:
 def from_environment() -> Settings:
     """Settings of this process. Raises SettingsError."""
     return load(os.environ)
+
+
+def storage_options(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Options of an object store: the clouds' own variables (AWS_…, GOOGLE_…, AZURE_…), as far as they are set."""
+    return {name: text for name, text in environ.items() if STORAGE.fullmatch(name) and text.strip()}
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Variables for a child process: this process's own, and `settings` by their names in `Settings`."""
+    return {**os.environ, **{PREFIX + name.upper(): value for name, value in settings.items()}}
 
 
 def describe() -> str:

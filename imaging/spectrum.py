@@ -1,6 +1,9 @@
-"""Measurements in the frequency domain: sharpness by high frequencies, moiré by off-axis peaks."""
+"""Measurements in the frequency domain: sharpness by bands and directions, moiré by off-axis peaks."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,18 +11,30 @@ from numpy.typing import NDArray
 from imaging.jpeg import Pixels
 from imaging.opencv import cv2
 
-_TILE_PX = 512  # centre tile of fft_high
+_TILE_PX = 256  # centre tile of fft_high
 _LOW_CYCLES_PER_PX = 0.06
-_PATCH_PX = 256  # patches of moire_peak
-_PATCHES_A_SIDE = 4
+_PATCH_PX = 128
+_PATCHES_A_SIDE, _PEAK_PATCHES_A_SIDE = 3, 4
+_CLIP_LEVELS, _MIDDLE_LEVEL = np.uint8(6), np.uint8(128)
+_MEAN_PX = 9
 _AXIS_CYCLES_PER_PX = 0.025
 _PEAK_LOW, _PEAK_HIGH = 0.06, 0.47  # cycles per pixel
 _SURROUND = 0.12  # side of the box that the background is averaged over, cycles per pixel
 _SMALLEST_PATCH_PX = 32
+_SECTORS = 8
+_BANDS = (0.03, 0.08, 0.16, 0.30, 0.42, 0.5)  # cycles per pixel: low, middle, high, higher, top
+_CLEAR_DB = 6.0
+_FLOOR = 1e-2  # power of rounding to whole grey levels: less is nothing
+
+_BAND_NAMES = ("spec_mid", "spec_high", "spec_top", "spec_worst", "spec_direction")
+_PEAK_NAMES = ("moire_peak", "moire_patch", "moire_freq", "moire_harmonic", "moire_cover", "line_peak")
+
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.float64]
 
 
 def calc_fft_high(grey: Pixels) -> float:
-    """Mean 20 log10(1 + |rest|), dB, 0 to 48: the centre 512 x 512 without frequencies under 0.06 cycles a pixel."""
+    """Mean 20 log10(1 + |rest|), dB, 0 to 48: the centre 256 x 256 without frequencies under 0.06 cycles a pixel."""
     tile = _centre(grey, _TILE_PX).astype(np.float32)
     waves = np.fft.rfft2(tile)
     low_y = np.abs(np.fft.fftfreq(tile.shape[0])) < _LOW_CYCLES_PER_PX
@@ -29,47 +44,144 @@ def calc_fft_high(grey: Pixels) -> float:
     return 20.0 * float(np.mean(np.log10(1.0 + np.abs(rest)), dtype=np.float64))
 
 
-def calc_moire_peak(grey: Pixels) -> float:
-    """Strongest off-axis peak of the mean power spectrum over its surroundings, dB, at least 0. About 3 without moiré.
+def calc_spectrum(grey: Pixels) -> dict[str, float]:
+    """Measurements of the mean power spectrum of 128 x 128 patches, dB but for shares and frequencies, by name.
 
-    The axes and low frequencies are left out: shelf edges, packages and JPEG blocks live there.
-    Photos under 32 pixels give 0.
+    `spec_mid`, `spec_high`, `spec_top`: power a band over the low band's, at most 0 for natural photos; blur lowers
+    them, white noise lifts them to 0. `spec_worst`: `spec_high` in the direction that has least of it.
+    `spec_direction`: the best direction over the worst, which motion raises. `moire_peak`: the strongest off-axis peak
+    over its surroundings, at least 0, about 2 without moiré, of the photo's `faint` detail. `moire_patch`: the lower
+    quarter of each patch's own strongest peak, which a screen that is seen at an angle has too. `moire_freq`: cycles a
+    pixel of the first. `moire_harmonic`: the peak at twice that frequency, which a grid before the camera has and a
+    beat has not. `moire_cover`: share of patches that show it. `line_peak`: the strongest peak on the axes, where shelf
+    edges and packages are.
+    All 0 for photos under 32 pixels.
     """
     side = min(_PATCH_PX, *grey.shape)
     if side < _SMALLEST_PATCH_PX:
-        return 0.0
-    power = _mean_power(grey, side)
-    fy, fx = np.fft.fftshift(np.fft.fftfreq(side)), np.fft.rfftfreq(side)
-    radius = np.hypot(fy[:, None], fx[None, :])
-    allowed = (radius > _PEAK_LOW) & (radius < _PEAK_HIGH)
-    allowed &= (np.abs(fy)[:, None] > _AXIS_CYCLES_PER_PX) & (fx[None, :] > _AXIS_CYCLES_PER_PX)
-    if not allowed.any():
-        return 0.0
-    taps = 2 * int(_SURROUND * side / 2) + 1
-    level = 10.0 * np.log10(np.asarray(cv2.blur(power, (3, 3))) + 1.0)
-    background = 10.0 * np.log10(power + 1.0)
-    excess = level - np.asarray(cv2.blur(background.astype(np.float32), (taps, taps)))
-    return max(0.0, float(excess[allowed].max()))
+        return dict.fromkeys((*_BAND_NAMES, *_PEAK_NAMES), 0.0)
+    plane = _plane(side)
+    patches = _patch_powers(grey, side, _PATCHES_A_SIDE)
+    power = (np.sum(patches, axis=0, dtype=np.float64) / (len(patches) * side)).astype(np.float32)
+    return {
+        **_bands(power, plane),
+        **_peaks(_patch_powers(faint(grey), side, _PEAK_PATCHES_A_SIDE) / np.float32(side), plane),
+    }
 
 
-def _mean_power(grey: Pixels, side: int) -> NDArray[np.float32]:
-    """float32 (side, side // 2 + 1): mean power of Hann-windowed patches over the photo; zero is in the middle row."""
+def faint(grey: Pixels) -> Pixels:
+    """uint8 (h, w) around 128: what a 9 x 9 mean takes away, cut at 6 grey levels.
+
+    Moiré is all over the photo and faint; edges of shelves, tags and packages are few and strong, and are cut.
+    """
+    mean = cv2.blur(grey, (_MEAN_PX, _MEAN_PX))
+    pairs = ((grey, mean), (mean, grey))
+    above, below = (np.minimum(np.asarray(cv2.subtract(*pair), np.uint8), _CLIP_LEVELS) for pair in pairs)
+    return np.asarray(above + _MIDDLE_LEVEL - below, np.uint8)
+
+
+def calc_moire_peak(grey: Pixels) -> float:
+    """`moire_peak` of `calc_spectrum`."""
+    return calc_spectrum(grey)["moire_peak"]
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """What is the same for every spectrum of a size: frequencies, and which part of the plane is which."""
+
+    radius: Numbers
+    cells: NDArray[np.intp]  # band * _SECTORS + sector; the last cell is the rest
+    counts: Numbers
+    off_axis: NDArray[np.bool_]
+    on_axis: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=128)
+def _plane(side: int) -> _Plane:
+    fy, fx = np.fft.fftshift(np.fft.fftfreq(side))[:, None], np.fft.rfftfreq(side)[None, :]
+    radius = np.hypot(fy, fx)
+    turn = np.arctan2(fy, np.broadcast_to(fx, radius.shape)) / np.pi + 0.5 + 0.5 / _SECTORS
+    sector = np.floor(turn * _SECTORS).astype(np.intp) % _SECTORS
+    band = np.searchsorted(np.array(_BANDS), radius, side="right") - 1
+    rest = (len(_BANDS) - 1) * _SECTORS
+    cells = np.where((band >= 0) & (band < len(_BANDS) - 1), band * _SECTORS + sector, rest)
+    within = (radius > _PEAK_LOW) & (radius < _PEAK_HIGH)
+    far = (np.abs(fy) > _AXIS_CYCLES_PER_PX) & (fx > _AXIS_CYCLES_PER_PX)
+    counts = np.maximum(np.bincount(cells.ravel(), minlength=rest + 1), 1).astype(np.float64)
+    return _Plane(radius, cells, counts, within & far, within & ~far)
+
+
+def _bands(power: Floats, plane: _Plane) -> dict[str, float]:
+    sums = np.bincount(plane.cells.ravel(), weights=power.ravel().astype(np.float64), minlength=len(plane.counts))
+    shape = (len(_BANDS) - 1, _SECTORS)
+    counts = plane.counts[:-1].reshape(shape)
+    level = 10.0 * np.log10(sums[:-1].reshape(shape) / counts + _FLOOR)
+    whole = 10.0 * np.log10(np.sum(sums[:-1].reshape(shape), axis=1) / np.sum(counts, axis=1) + _FLOOR)
+    by_sector = level[2] - level[0]
+    return {
+        "spec_mid": float(whole[1] - whole[0]),
+        "spec_high": float(whole[2] - whole[0]),
+        "spec_top": float(whole[4] - whole[0]),
+        "spec_worst": float(by_sector.min()),
+        "spec_direction": float(by_sector.max() - by_sector.min()),
+    }
+
+
+def _peaks(patches: Floats, plane: _Plane) -> dict[str, float]:
+    if not plane.off_axis.any():
+        return dict.fromkeys(_PEAK_NAMES, 0.0)
+    # The mean of logarithms: what all patches have counts, what a single one has a lot of doesn't.
+    logs: Floats = np.float32(10.0) * np.log10(patches + np.float32(_FLOOR))
+    level = np.asarray(np.sum(logs, axis=0, dtype=np.float64) / len(logs), np.float32)
+    taps = 2 * int(_SURROUND * level.shape[0] / 2) + 1
+    near, far = (np.asarray(cv2.blur(level, (width, width)), np.float32) for width in (3, taps))
+    excess = near - far
+    row, column = (
+        int(place) for place in np.unravel_index(np.where(plane.off_axis, excess, -99.0).argmax(), excess.shape)
+    )
+    middle = level.shape[0] // 2
+    twice = (middle + 2 * (row - middle), 2 * column)
+    inside = 1 <= twice[0] < level.shape[0] - 1 and twice[1] < level.shape[1] - 1
+    grounds = np.stack([cv2.blur(each, (taps, taps)) for each in logs])
+    tops = np.stack([cv2.blur(each, (3, 3)) for each in patches])
+    found = np.where(plane.off_axis, np.float32(10.0) * np.log10(tops + np.float32(_FLOOR)) - grounds, -99.0)
+    strongest = np.sort(found.max(axis=(1, 2)))
+    own = np.mean(logs[(slice(None), *_around(row, column, 1))], axis=(1, 2), dtype=np.float64)
+    ground = np.mean(logs[(slice(None), *_around(row, column, taps // 2))], axis=(1, 2), dtype=np.float64)
+    return {
+        "moire_peak": max(0.0, float(excess[row, column])),
+        "moire_patch": max(0.0, float(strongest[len(strongest) // 4])),
+        "moire_freq": float(plane.radius[row, column]),
+        "moire_harmonic": max(0.0, float(excess[twice])) if inside else 0.0,
+        "moire_cover": int(np.count_nonzero(own - ground > _CLEAR_DB)) / len(logs),
+        "line_peak": max(0.0, float(np.where(plane.on_axis, excess, -99.0).max())),
+    }
+
+
+def _around(row: int, column: int, reach: int) -> tuple[slice, slice]:
+    return slice(max(0, row - reach), row + reach + 1), slice(max(0, column - reach), column + reach + 1)
+
+
+@lru_cache(maxsize=128)
+def _window(side: int) -> Floats:
     taper = np.hanning(side).astype(np.float32)
-    window = np.outer(taper, taper)
-    total = np.zeros((side, side // 2 + 1), dtype=np.float32)
-    starts = [_starts(size, side) for size in grey.shape]
-    for top in starts[0]:
-        for left in starts[1]:
-            patch = grey[top : top + side, left : left + side].astype(np.float32)
-            waves = np.fft.rfft2((patch - patch.mean(dtype=np.float64).astype(np.float32)) * window)
-            total += waves.real**2 + waves.imag**2
-    patches = len(starts[0]) * len(starts[1])
-    return np.ascontiguousarray(np.fft.fftshift(total, axes=0) / (patches * side), dtype=np.float32)
+    return np.asarray(np.outer(taper, taper), np.float32)
 
 
-def _starts(size: int, side: int) -> list[int]:
-    count = min(_PATCHES_A_SIDE, max(1, size // side))
-    return [round(index * (size - side) / max(1, count - 1)) for index in range(count)]
+def _patch_powers(grey: Pixels, side: int, a_side: int) -> Floats:
+    """float32 (n, side, side // 2 + 1): power of Hann-windowed patches over the photo; zero is in the middle row."""
+    rows, columns = (_starts(size, side, a_side) for size in grey.shape)
+    cut = [grey[top : top + side, left : left + side] for top in rows for left in columns]
+    means = [np.float32(cv2.sumElems(patch)[0] / patch.size) for patch in cut]
+    window = _window(side)
+    stack = np.stack([(patch - mean) * window for patch, mean in zip(cut, means, strict=True)])
+    waves = np.fft.rfft2(stack)
+    return np.asarray(np.fft.fftshift(waves.real**2 + waves.imag**2, axes=1), dtype=np.float32)
+
+
+def _starts(size: int, side: int, a_side: int) -> list[int]:
+    count = min(a_side, max(1, -(-size // side)))
+    return sorted({round(index * (size - side) / max(1, count - 1)) for index in range(count)})
 
 
 def _centre(grey: Pixels, side: int) -> Pixels:

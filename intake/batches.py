@@ -26,6 +26,8 @@ ORDER = (
     "master/rejected",
     "master/captures",
 )
+Append = Callable[[pa.Table], int]
+"""Appends rows and gives how many were new."""
 _ROW_BYTES = 400
 _BOX_BYTES = 250
 
@@ -72,18 +74,18 @@ class Batches:
         """Adds an annotation with its boxes."""
         self.add("master/annotations", row, len(row["boxes"]) * _BOX_BYTES)
 
-    def flush(self) -> None:
-        """Appends everything gathered, in ORDER, each table in one commit."""
+    def flush(self, last: Append | None = None) -> None:
+        """Appends everything gathered, in ORDER, each table in one commit.
+
+        `last` appends the captures in place of `append_new`, even where there are none.
+        """
         for name in ORDER:
-            rows = self._rows[name]
-            if not rows:
+            append = last if name == ORDER[-1] else None
+            if not self._rows[name] and append is None:
                 continue
-            listed = list(rows.values())
+            table = pa.Table.from_pylist(list(self._rows[name].values()), TABLES[name].schema)
             self._rows[name] = {}
-            table = pa.Table.from_pylist(listed, TABLES[name].schema)
-            del listed, rows
-            size, count = table.nbytes, table.num_rows
-            added = self._lake.append_new(name, table).added
+            added = append(table) if append is not None else self._lake.append_new(name, table).added
             self.added[name] += added
-            self.bytes_out += size * added // count
+            self.bytes_out += table.nbytes * added // max(1, table.num_rows)
         self._bytes = 0

@@ -15,6 +15,7 @@ from pathlib import Path
 from imaging.errors import ImageError
 from imaging.header import Header, read_header
 from intake.fetch import Fetched, Fetcher, FetchError
+from intake.objects import Objects, is_object
 from intake.places import is_url
 from intake.settings import IngestSettings
 from schemas.reasons import Reason
@@ -91,6 +92,7 @@ class Loader:
         self._settings, self._make_fetcher = settings, make_fetcher
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="facings-read")
         self._fetcher: Fetcher | None = None
+        self._objects = Objects(settings.buckets, settings.store_options)
         self._budget = _Budget(_IN_FLIGHT_BYTES)
 
     def __enter__(self) -> Loader:
@@ -132,6 +134,8 @@ class Loader:
     def _expected_bytes(self, location: str) -> int:
         if is_url(location):
             return _EXPECTED_URL_BYTES
+        if is_object(location):
+            return _EXPECTED_URL_BYTES
         version = file_version(location)
         return (
             0 if isinstance(version, Failure) else min(int(version.partition("-")[0]), self._settings.limits.max_bytes)
@@ -142,7 +146,8 @@ class Loader:
             if self._fetcher is None:
                 self._fetcher = self._make_fetcher(self._settings)
             return self._pool.submit(self._fetch, want, self._fetcher.start(want.location, tuple(want.known)))
-        return self._pool.submit(self._read, want.location)
+        read = self._read_object if is_object(want.location) else self._read
+        return self._pool.submit(read, want.location)
 
     def _read(self, location: str) -> Content | Failure:
         version = file_version(location)
@@ -162,7 +167,19 @@ class Loader:
             modified_at = datetime.fromtimestamp(modified, UTC)
         except (ValueError, OverflowError, OSError):
             modified_at = None
-        return self._check(data, version, modified_at)
+        return self.check(data, version, modified_at)
+
+    def _read_object(self, location: str) -> Content | Failure:
+        limit = self._settings.limits.max_bytes
+        try:
+            data, version, size = self._objects.read(location, limit)
+        except FileNotFoundError:
+            return Failure(Reason.MISSING_FILE, f"{location} is not there")
+        except OSError as error:
+            return Failure(Reason.FETCH_FAILED, f"{location}: {_why(error)[:300]}")
+        if data is None:
+            return Failure(Reason.TOO_MANY_BYTES, f"{size} bytes, limit {limit}")
+        return self.check(data, version, None)
 
     def _fetch(self, want: Wanted, pending: Future[Fetched]) -> Content | Failure:
         try:
@@ -175,9 +192,13 @@ class Loader:
         with file:
             self._budget.acquire(file.seek(0, os.SEEK_END))
             file.seek(0)
-            return self._check(file.read(), version, None)
+            return self.check(file.read(), version, None)
 
-    def _check(self, data: bytes, version: str | None, modified_at: datetime | None) -> Content | Failure:
+    def check(self, data: bytes, version: str | None = None, modified_at: datetime | None = None) -> Content | Failure:
+        """Bytes as a photo's content, its header checked, or why they are none."""
+        limit = self._settings.limits.max_bytes
+        if len(data) > limit:
+            return Failure(Reason.TOO_MANY_BYTES, f"{len(data)} bytes, limit {limit}")
         try:
             header = read_header(data, self._settings.limits)
         except ImageError as error:

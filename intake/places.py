@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from intake.objects import is_object, is_within
 from schemas.boxes import shown
 from schemas.reasons import Reason
 
@@ -23,9 +24,13 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Places:
-    """Folders of this ingest: `folders` are the source folders, which device-given names may also lead into."""
+    """Folders of this ingest: `folders` are the source folders, which device-given names may also lead into.
+
+    `buckets` are prefixes such as s3://BUCKET/PATH that they may lead into as well.
+    """
 
     folders: tuple[Path, ...] = ()
+    buckets: tuple[str, ...] = ()
 
     def given_by_operator(self, name: str, base: Path) -> str | Refusal:
         """Location of a name in a table: any path, relative to the table, else found in a source folder."""
@@ -45,15 +50,20 @@ class Places:
                 return str(_normal(found))
         return str(_normal(base / path))
 
-    def given_by_device(self, uri: str, base: Path) -> str | Refusal:
+    def given_by_device(self, uri: str, base: Path | None = None) -> str | Refusal:
         """Location of an event's image_uri: a URL, or a path inside the events file's folder or a source folder."""
         if is_url(uri):
             return uri
+        if is_object(uri):
+            if is_within(uri, self.buckets):
+                return uri
+            return Refusal(Reason.FETCH_REFUSED, f"{shown(uri)} lies in no bucket that photos are read from")
         path = _path_of(uri)
         if isinstance(path, Refusal):
             return path
-        allowed = [base.resolve(), *(folder.resolve() for folder in self.folders)]
-        candidates = [path] if path.is_absolute() else [folder / path for folder in (base, *self.folders)]
+        folders = self.folders if base is None else (base, *self.folders)
+        allowed = [folder.resolve() for folder in folders]
+        candidates = [path] if path.is_absolute() else [folder / path for folder in folders]
         inside = []
         for candidate in candidates:
             try:
@@ -65,7 +75,7 @@ class Places:
         if not inside:
             return Refusal(
                 Reason.FETCH_REFUSED,
-                f"{shown(uri)} leads outside the folder of its events; send a path inside it or a URL",
+                f"{shown(uri)} leads outside the folders that photos are read from; send a path inside one, or a URL",
             )
         return str(_normal(next((candidate for candidate in inside if candidate.exists()), inside[0])))
 

@@ -68,6 +68,9 @@ class CaptureFields:
     sent_at: datetime | None = None
     received_at: datetime | None = None
     schema: str = "capture/v1"
+    kafka_topic: str | None = None
+    kafka_partition: int | None = None
+    kafka_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ class AnnotationFields:
 class Photo:
     """A photo to take in. `location` is its absolute path or URL, None where `sha256` alone names it.
 
-    `source` is the file or URL that told of it. Without `capture` only its annotation counts.
+    `source` is the file, URL or topic that told of it. Without `capture` only its annotation counts. `data` is the
+    photo where it came with the record; then nothing is read from `location`.
     """
 
     location: str | None
@@ -93,6 +97,7 @@ class Photo:
     capture: CaptureFields | None = None
     annotation: AnnotationFields | None = None
     sha256: str | None = None
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

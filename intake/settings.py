@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from imaging.header import DEFAULT_LIMITS, Limits
@@ -26,6 +27,8 @@ class IngestSettings:
     threads: int = 2
     flush_bytes: int = 32 << 20
     cost_per_core_hour: float | None = None
+    buckets: tuple[str, ...] = ()  # prefixes that addresses of objects may lead into
+    store_options: Mapping[str, str] = field(default_factory=dict, repr=False)  # they hold secrets
 
 
 @dataclass(frozen=True)

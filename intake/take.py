@@ -42,6 +42,11 @@ class Taker:
 
     def take(self, photos: Sequence[Photo], told: Sequence[Told]) -> Iterator[None]:
         """Takes a chunk in and flushes it; yields after each location, for progress."""
+        yield from self.settle(photos, told)
+        self._batches.flush()
+
+    def settle(self, photos: Sequence[Photo], told: Sequence[Told]) -> Iterator[None]:
+        """Takes a chunk in, but for the flush that ends it."""
         self._known = look_up(self._lake, photos, told)
         for item in told:
             self._take_told(item)
@@ -50,7 +55,12 @@ class Taker:
         for photo in self._not_yet_known(photos):
             sha256 = photo.sha256 or ""
             url = photo.location is not None and is_url(photo.location)  # a file is cheap to look at, a promise is not
-            if photo.location is None or (url and sha256 in self._known.images and self._needs_no_photo(photo, sha256)):
+            if photo.data is not None:
+                self._settle_read([photo], self._loader.check(photo.data))
+                yield
+            elif photo.location is None or (
+                url and sha256 in self._known.images and self._needs_no_photo(photo, sha256)
+            ):
                 settled.append((Content(sha256, None), [photo]))
             else:
                 waiting.setdefault(photo.location, []).append(photo)
@@ -59,7 +69,6 @@ class Taker:
         for want, content in self._loader.load(wanted):
             self._settle_read(waiting[want.location], content)
             yield
-        self._batches.flush()
 
     def _not_yet_known(self, photos: Iterable[Photo]) -> Iterator[Photo]:
         """Yields the photos but for captures that master holds by name: those are skipped unread.
@@ -180,6 +189,9 @@ class Taker:
             "source": as_text(photo.source),
             "source_version": content.version,
             "schema": given.schema,
+            "kafka_topic": given.kafka_topic,
+            "kafka_partition": given.kafka_partition,
+            "kafka_offset": given.kafka_offset,
         }
         self._known.captures.add(name)
         self._batches.add("master/captures", row)

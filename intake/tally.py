@@ -42,7 +42,8 @@ class Tally:
         self.reasons[rejected.reason.value] += 1
         self.batches.add_rejected(rejected)
         if self.rejected <= MAX_LOGGED:
-            log.warning("rejected %s: %s: %s", rejected.origin, rejected.reason.value, rejected.detail)
+            extra = {"origin": rejected.origin, "reason": rejected.reason.value, "device": rejected.device_id}
+            log.warning("rejected %s: %s: %s", rejected.origin, rejected.reason.value, rejected.detail, extra=extra)
         elif self.rejected == MAX_LOGGED + 1:
             log.warning("more than %d rows are rejected: see the rest with `facings rejected list`", MAX_LOGGED)
 

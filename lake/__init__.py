@@ -1,6 +1,15 @@
 """The Delta lake: open, scan at a version, append once, rebuild commits with lineage, object storage."""
 
-from lake.errors import ChangesLost, CommitConflict, FacingsError, LakeError, LakeNotFound, QueryError, TableCorrupt
+from lake.errors import (
+    ChangesLost,
+    CommitConflict,
+    FacingsError,
+    LakeError,
+    LakeNotFound,
+    QueryError,
+    StoreRefused,
+    TableCorrupt,
+)
 from lake.lake import Lake
 from lake.lineage import Commit, Lineage
 from lake.write import Appended, Replaced
@@ -17,5 +26,6 @@ __all__ = [
     "Lineage",
     "QueryError",
     "Replaced",
+    "StoreRefused",
     "TableCorrupt",
 ]

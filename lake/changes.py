@@ -16,26 +16,37 @@ import pyarrow.parquet as pq
 
 from lake.errors import ChangesLost
 from lake.parquet import conform
+from lake.sql import connect, query
 from lake.storage import Storage
 from schemas.tables import Table
 
 
 def changed_rows(storage: Storage, table: Table, since: int, until: int, columns: Sequence[str]) -> pa.Table:
-    """Rows of every file that commits `since`+1 to `until` added or removed: all changed rows, perhaps some others.
+    """Rows, in these columns, that are there `until` and were not `since`, or the other way round.
 
+    A row that a commit only carried from one file into another is none of them.
     Raises ChangesLost where the log was cleaned or a file was vacuumed.
     """
     files = storage.table_files(table.name)
     schema = pa.schema([table.schema.field(name) for name in columns])
-    parts = [
-        conform(_read(files, path, columns), schema, constants=_typed(values, table))
-        for path, values in _changed_files(files, table.name, since, until).items()
-    ]
-    return pa.concat_tables([schema.empty_table(), *parts])
+    added, removed = [schema.empty_table()], [schema.empty_table()]
+    for path, (count, values) in _changed_files(files, table.name, since, until).items():
+        if count:
+            rows = conform(_read(files, path, columns), schema, constants=_typed(values, table))
+            (added if count > 0 else removed).append(rows)
+    there, gone = pa.concat_tables(added), pa.concat_tables(removed)
+    if not gone.num_rows:
+        return there
+    with connect({"there": there, "gone": gone}) as connection:
+        rows = query(connection, "(FROM there EXCEPT ALL FROM gone) UNION ALL (FROM gone EXCEPT ALL FROM there)")
+    return rows.cast(schema)
 
 
-def _changed_files(files: pafs.FileSystem, name: str, since: int, until: int) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+def _changed_files(
+    files: pafs.FileSystem, name: str, since: int, until: int
+) -> dict[str, tuple[int, dict[str, str]]]:
+    """By path: 1 added, -1 taken away, 0 both; and the values of its partition."""
+    found: dict[str, tuple[int, dict[str, str]]] = {}
     for version in range(since + 1, until + 1):
         try:
             with files.open_input_file(f"_delta_log/{version:020d}.json") as source:
@@ -44,9 +55,11 @@ def _changed_files(files: pafs.FileSystem, name: str, since: int, until: int) ->
             raise ChangesLost(f"{name}: the log of version {version} is gone; rebuild in full") from error
         for line in lines:
             entry = json.loads(line)
-            action = entry.get("add") or entry.get("remove")
-            if action and action.get("dataChange"):
-                found[action["path"]] = action.get("partitionValues") or {}
+            for kind, step in (("add", 1), ("remove", -1)):
+                action = entry.get(kind)
+                if action and action.get("dataChange"):
+                    count, values = found.get(action["path"], (0, {}))
+                    found[action["path"]] = count + step, values or action.get("partitionValues") or {}
     return found
 
 

@@ -17,6 +17,7 @@ from deltalake.transaction import AddAction
 
 from lake import changes, sql, write
 from lake.errors import LakeError, LakeNotFound
+from lake.format import check_format
 from lake.handles import create_tables, find_table, open_handle, refuse_empty_commit
 from lake.lineage import Commit, Lineage
 from lake.parquet import read_groups
@@ -40,11 +41,15 @@ class Lake:
 
     @classmethod
     def open(cls, uri: str | PathLike[str], *, create: bool = False, options: Mapping[str, str] | None = None) -> Lake:
-        """The lake at a path or URI. With `create`, makes what is missing; without, raises LakeNotFound."""
+        """The lake at a path or URI. With `create`, makes what is missing; without, raises LakeNotFound.
+
+        `options` are those of an object store: see lake.stores. Raises StoreRefused within seconds.
+        """
         storage = Storage.at(uri, options)
+        there = storage.has_table("master/captures")  # the first contact: it tells in one line why a store refuses
+        check_format(storage)
         lake = cls(storage)
-        probe = storage.table_uri("master/captures")
-        if not DeltaTable.is_deltatable(probe, dict(storage.options) or None):
+        if not there:
             if not create:
                 raise LakeNotFound(f"no lake at {storage.root}: run `facings ingest … --lake {storage.root}` first")
             create_tables(storage)
@@ -76,6 +81,21 @@ class Lake:
                 return commit.version
         raise LakeError(f"{name} has no version at {at.isoformat()}: it was created later")
 
+    def moment(self, as_of: str) -> datetime:
+        """The time of a version of master/captures, or of an RFC 3339 text. Raises LakeError for what is neither."""
+        if as_of.isdigit():
+            for commit in self.history("master/captures"):
+                if commit.version == int(as_of):
+                    return commit.at
+            raise LakeError(f"master/captures has no version {as_of}; `facings status` lists what there is")
+        try:
+            found = datetime.fromisoformat(as_of)
+        except ValueError:
+            found = datetime.min
+        if found.tzinfo is None:
+            raise LakeError(f"as of {as_of!r}: give a version of master/captures, or a time like 2026-03-01T12:00:00Z")
+        return found
+
     def history(self, name: str, limit: int | None = None) -> list[Commit]:
         """Commits of a table, newest first, as far as its log reaches."""
         entries = self.handle(name).history(limit)
@@ -99,9 +119,12 @@ class Lake:
         return None
 
     def dataset(self, name: str, version: int | None = None) -> ds.Dataset:
-        """The table's rows at a version as a pyarrow dataset. A native file system: delta-rs's own aborts at exit."""
+        """The table's rows at a version as a pyarrow dataset; a column that the version lacks is null.
+
+        A native file system: delta-rs's own aborts at exit.
+        """
         handle = self.handle(name, version)
-        return handle.to_pyarrow_dataset(filesystem=self.storage.table_files(name))
+        return handle.to_pyarrow_dataset(filesystem=self.storage.table_files(name), schema=find_table(name).schema)
 
     def scan(
         self,
@@ -139,6 +162,11 @@ class Lake:
         """Rows at a version, from the log alone."""
         adds = pa.table(self.handle(name, version).get_add_actions(flatten=True))
         return int(pc.sum(adds.column("num_records")).as_py() or 0) if adds.num_rows else 0
+
+    def size_bytes(self, name: str, version: int | None = None) -> int:
+        """Bytes of the data files of a version, from the log alone."""
+        adds = pa.table(self.handle(name, version).get_add_actions(flatten=True))
+        return int(pc.sum(adds.column("size_bytes")).as_py() or 0) if adds.num_rows else 0
 
     def blob(self, name: str, column: str, key: Mapping[str, Any], version: int | None = None) -> bytes | None:
         """One value of a column of bytes, by key, reading only its row group; None where no row has the key."""

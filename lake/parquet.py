@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections.abc import Iterable, Iterator
@@ -79,7 +80,8 @@ class FileWriter:
             self._writer.close()
             self._writer = None
         for path in self.paths:
-            self._files.delete_file(path)
+            with contextlib.suppress(FileNotFoundError):  # an object store has a file only once it is closed
+                self._files.delete_file(path)
         self.paths, self._adds = [], []
 
     def _flush(self) -> None:
@@ -98,7 +100,7 @@ class FileWriter:
     def _open(self) -> None:
         plain = [name for name in self._schema.names if name not in self._table.blobs]
         self._path = f"{self._folder}part-{uuid.uuid4().hex}.parquet"
-        if self._folder:
+        if self._folder and self._storage.local is not None:
             self._files.create_dir(self._folder, recursive=True)
         self._sink = self._files.open_output_stream(self._path)
         self.paths.append(self._path)

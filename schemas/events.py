@@ -38,7 +38,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One photo taken by a device. `boxes` is None where the device told none, () where it saw no product."""
+    """One photo taken by a device. `boxes` is None where the device told none, () where it saw no product.
+
+    `image_bytes` is the photo where it came with the event; `image_uri` is then only its name.
+    """
 
     capture_id: str
     device_id: str
@@ -52,6 +55,7 @@ class Capture:
     sent_at: datetime | None = None
     received_at: datetime | None = None
     schema: str = "capture/v1"
+    image_bytes: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

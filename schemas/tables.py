@@ -21,6 +21,15 @@ BOX = pa.struct(
         ("confidence", pa.float64()),
     ]
 )
+SEEN = pa.struct(
+    [
+        ("offset", pa.int64()),
+        ("capture_id", pa.string()),  # null where the event tells of no capture
+        ("rejected", pa.bool_()),
+        ("late", pa.bool_()),
+        ("size_bytes", pa.int64()),
+    ]
+)
 CLASSES = ("good", "blur", "motion", "dark", "bright", "noise", "moire")
 
 
@@ -130,6 +139,27 @@ REJECTED = _master(
     ("occurred_at", TIME),  # the record's own time where it told one, else rejected_at
     blobs=("payload",),
 )
+REPLAYS = _master(
+    "replays",
+    ("replay_id",),
+    ("replay_id", pa.string()),
+    ("reject_id", pa.string()),  # of master/rejected, whose state is that of its latest replay
+    ("run_id", pa.string()),
+    ("replayed_at", TIME),
+    ("outcome", pa.string()),  # "ok", or "again" where it was refused once more
+    ("reason", pa.string()),  # of that refusal
+    ("detail", pa.string()),
+)
+ERASED = _master(
+    "erased",
+    ("table_name", "row_key"),
+    ("table_name", pa.string()),
+    ("row_key", pa.string()),  # of the row that is gone, its columns joined by /
+    ("erasure_id", pa.string()),
+    ("erased_at", TIME),
+    ("store_id", pa.string()),
+    ("why", pa.string()),
+)
 CROPS = Table(
     "views/crops",
     _schema(
@@ -161,6 +191,32 @@ MEASUREMENTS = (
     "clip_dark",  # share of pixels at or under 8
     "clip_bright",  # share of pixels at or over 247
     "rms_contrast",  # standard deviation of grey levels / 255
+    "p10_luma",
+    "p50_luma",
+    "p90_luma",
+    "glare",  # share of 16 x 16 blocks washed out as a whole
+    "veil",  # mean of the darkest level of each 9 x 9 window (He 2009), 0 to 255: fog lifts it
+    "local_contrast",  # median range of grey levels in a 9 x 9 window, 0 to 255
+    "edge_share",  # share of windows with enough contrast to judge sharpness by
+    "edge_slope",  # steepest step over the range of a window, upper tenth, 0 blurred to 1 sharp
+    "edge_slope_mid",  # the same, median
+    "edge_direction",  # how much less in the worst of four directions than in the best, 0 to 1
+    "tile_slope_min",  # edge_slope of the worst of 4 x 4 tiles
+    "tile_slope_max",  # of the best one
+    "tile_blurred",  # share of tiles under half of the best one
+    "tile_flat",  # share of tiles with hardly any contrast
+    "noise_flat",  # noise_sigma of the flattest tenth of blocks
+    "noise_coarse",  # the same at half scale
+    "spec_mid",  # power of a band of frequencies over the low band's, dB
+    "spec_high",
+    "spec_top",
+    "spec_worst",  # spec_high in the direction that has least of it, dB
+    "spec_direction",  # best direction over worst, dB
+    "moire_patch",  # lower quarter of each patch's own strongest peak, dB
+    "moire_freq",  # cycles a pixel of the peak
+    "moire_harmonic",  # peak at twice that frequency, dB
+    "moire_cover",  # share of patches that show the peak
+    "line_peak",  # strongest peak on the axes, dB
 )
 QUALITY = Table(
     "views/quality",
@@ -171,6 +227,48 @@ QUALITY = Table(
         ("model_id", pa.string()),
     ),
     ("sha256",),
+)
+BANDS = tuple(f"band_{number}" for number in range(8))  # 15 bits each of the perceptual hash
+CELL_WORDS = tuple(f"cells_{number:02d}" for number in range(58))  # brightness of 10 cells each, 6 bits a cell
+LIKENESS = Table(
+    "views/likeness",
+    _schema(
+        ("sha256", pa.string()),
+        *[(name, pa.int32()) for name in BANDS],
+        *[(name, pa.int64()) for name in CELL_WORDS],
+    ),
+    ("sha256",),
+)
+REPEATS = Table(
+    "views/repeats",
+    _schema(
+        ("capture_id", pa.string()),
+        ("device_id", pa.string()),
+        ("repeat_of", pa.string()),  # the capture that it shows again: the first of the burst
+        ("distance", pa.int32()),  # bits of the hash that differ, of 120
+        ("after_s", pa.float64()),
+    ),
+    ("capture_id",),
+)
+TRACKED = ("reblur", "mean_luma", "rms_contrast", "noise_sigma")  # the measurements that a camera's normal is made of
+CAMERAS = Table(
+    "views/cameras",
+    _schema(
+        ("store_id", pa.string()),
+        ("device_id", pa.string()),
+        ("day", TIME),  # of captured_at
+        ("captures", pa.int64()),  # scored ones of the day
+        ("p_good", pa.float64()),  # medians of the day
+        *[(name, pa.float64()) for name in TRACKED],
+        ("normal_captures", pa.int64()),  # of the `camera_days` before; null, as all that follows, where too few
+        ("normal_p_good", pa.float64()),  # medians of those days' medians
+        *[(f"normal_{name}", pa.float64()) for name in TRACKED],
+        *[(f"step_{name}", pa.float64()) for name in TRACKED],  # what a camera may differ from it by
+        ("drift", pa.string()),  # "unsharp", "darker", "brighter", "flatter" or "noisier" than normal; null where none
+        ("since", TIME),  # first capture after the last one that was normal
+        ("own_normal", pa.bool_()),  # is a capture of this day also judged by the device's normal?
+    ),
+    ("device_id", "day"),
 )
 UNREADABLE = Table(
     "views/unreadable",
@@ -189,6 +287,7 @@ INVENTORY = Table(
         ("trusted", pa.bool_()),  # was the capture good enough to count
         ("capture_id", pa.string()),
         ("p_good", pa.float64()),  # null where the photo was not scored
+        ("repeat_of", pa.string()),  # the capture whose exposure this one shows again; null for the one that counts
     ),
     ("capture_id", "sku"),
 )
@@ -224,13 +323,55 @@ VISITS = Table(
     ),
     ("device_id", "visit_id"),
 )
+REALTIME_QUALITY = Table(
+    "realtime/quality",
+    _schema(
+        ("capture_id", pa.string()),
+        ("device_id", pa.string()),
+        ("store_id", pa.string()),
+        ("captured_at", TIME),
+        *(
+            (field.name, field.type) for field in QUALITY.schema
+        ),  # sha256, measurements, probabilities, model_id: null where the photo could not be scored
+        ("scored_at", TIME),
+        ("sampling_probability", pa.float64()),  # with which this capture was chosen, above 0
+        ("latency_s", pa.float64()),  # from the event's Kafka timestamp to scored_at
+        ("reason", pa.string()),  # why the photo could not be scored; null where it was
+        ("source", pa.string()),  # kafka:CLUSTER/TOPIC_ID
+        ("kafka_partition", pa.int32()),
+        ("kafka_offset", pa.int64()),
+    ),
+    ("source", "kafka_partition", "kafka_offset"),
+)
+REALTIME_THROUGHPUT = Table(
+    "realtime/throughput",
+    _schema(
+        ("store_id", pa.string()),  # "unknown" where a refused event told none
+        ("device_id", pa.string()),
+        ("minute", TIME),  # of captured_at
+        ("events", pa.int64()),  # every event of the topic, whatever it told
+        ("captures", pa.int64()),  # events that told of a capture; a capture sent twice counts twice here
+        ("rejected", pa.int64()),  # events that could not be parsed
+        ("late", pa.int64()),  # received more than `late_after_s` after capture
+        ("bytes", pa.int64()),  # of the events
+        ("seen", pa.list_(SEEN)),  # the events, so that each is counted on read unless batch covers it
+        ("counted_at", TIME),
+        ("source", pa.string()),  # kafka:CLUSTER/TOPIC_ID
+        ("kafka_partition", pa.int32()),
+        ("kafka_offset", pa.int64()),  # of the first event in this row
+    ),
+    ("source", "kafka_partition", "kafka_offset"),
+)
 RUNS = Table(
     "runs",
     _schema(
         ("run_id", pa.string()),
-        ("step", pa.string()),  # "ingest", or a view's name
+        ("step", pa.string()),  # "ingest", or a view's name; of the step driver "run", and "run/STEP" for each step
         ("engine", pa.string()),
-        ("mode", pa.string()),  # "append", "full", "incremental", "current"
+        (
+            "mode",
+            pa.string(),
+        ),  # "append", "full", "incremental", "current"; of the step driver see batch/pipeline/ledger.py
         ("status", pa.string()),  # "ok" or "failed"
         ("started_at", TIME),
         ("finished_at", TIME),
@@ -252,7 +393,25 @@ RUNS = Table(
     ("run_id", "step"),
     append_only=True,
 )
+CHECKS = Table(
+    "checks",
+    _schema(
+        ("run_id", pa.string()),
+        ("checked_at", TIME),
+        ("rule", pa.string()),
+        ("level", pa.string()),  # "warn" or "fail"
+        ("status", pa.string()),  # "ok", "broken", or "error" where the rule's query can't be run
+        ("value", pa.float64()),  # the worst that the query gave; null where it gave none
+        ("limit", pa.float64()),  # what `value` may reach; null where the query must give no rows
+        ("detail", pa.string()),
+    ),
+    ("run_id", "rule"),
+    append_only=True,
+)
 
-MASTER = (IMAGES, CAPTURES, ANNOTATIONS, DOOR_EVENTS, PLANOGRAMS, REJECTED)
-VIEWS = (CROPS, QUALITY, UNREADABLE, INVENTORY, THROUGHPUT, VISITS)
-TABLES: dict[str, Table] = {table.name: table for table in (*MASTER, *VIEWS, RUNS)}
+MASTER = (IMAGES, CAPTURES, ANNOTATIONS, DOOR_EVENTS, PLANOGRAMS, REJECTED, REPLAYS, ERASED)
+VIEWS = (CROPS, QUALITY, LIKENESS, REPEATS, CAMERAS, UNREADABLE, INVENTORY, THROUGHPUT, VISITS)
+REALTIME = (REALTIME_THROUGHPUT, REALTIME_QUALITY)
+# In the order in which a reader pins them: a realtime row is taken away only after batch covers its capture, so whoever
+# pins realtime first finds each capture in the one or in the other.
+TABLES: dict[str, Table] = {table.name: table for table in (*REALTIME, *MASTER, *VIEWS, RUNS, CHECKS)}

@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from schemas.reasons import Reason
+from serving import queries, retail
+from serving.queries import Filters, Reader
 from serving.show import each, moment, span
 
 UNSEEN_AFTER = timedelta(hours=6)
 LATE_SHARE = 0.25
 LATE_AT_LEAST = 5
 Params = dict[str, str | list[str]]
+KINDS = ("out of stock", "camera", "not seen", "late", "drift", "not planned", "check", "refused")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,37 @@ class Finding:
     weight: float
     page: str
     params: Params = field(default_factory=dict)
+    before: datetime | None = None  # it began after this, where that is known
+    store: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What it is about, the same as long as it lasts."""
+        about = [value for name in ("device", "sku", "store") if (value := self.params.get(name))]
+        names = [each for value in about for each in ([value] if isinstance(value, str) else value)]
+        return "/".join([self.kind, *names] if names or self.kind != "check" else [self.kind, self.what.split(":")[0]])
+
+
+def findings(reader: Reader, filters: Filters) -> list[Finding]:
+    """All that needs attention within the filters, ranked."""
+    places = retail.places(reader, filters)
+    estate = queries.estate(reader)
+    if filters.stores:
+        estate = estate[estate["store_id"].isin(filters.stores)]
+    if filters.devices:
+        estate = estate[estate["device_id"].isin(filters.devices)]
+    return ranked(
+        [
+            *cameras(judged.unusable_since(reader, filters), places),
+            *out_of_stock(places, filters.end),
+            *strangers(places),
+            *unseen(estate, filters.end),
+            *late(queries.throughput(reader, filters)),
+            *refused(queries.rejected(reader, filters)),
+            *drifting(judged.cameras(reader, filters)),
+            *checks(queries.checks(reader)),
+        ]
+    )
 
 
 def ranked(findings: list[Finding]) -> list[Finding]:
@@ -34,9 +68,9 @@ def ranked(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (f.severity != "bad", -f.weight, f.what))
 
 
-def out_of_stock(current: pd.DataFrame, now: datetime) -> list[Finding]:
-    """A planned SKU without a facing, as bad as it is long: facings missing times hours."""
-    rows = current[(current["state"] == "known") & (current["facings"] == 0) & (current["expected"] > 0)]
+def out_of_stock(places: pd.DataFrame, now: datetime) -> list[Finding]:
+    """A planned SKU known to be without a facing, as bad as it is long: facings missing times hours."""
+    rows = retail.out_of_stock(places)
     return [
         Finding(
             "bad",
@@ -45,9 +79,61 @@ def out_of_stock(current: pd.DataFrame, now: datetime) -> list[Finding]:
             row.out_since,
             int(row.expected) * max(1.0, (now - row.out_since).total_seconds() / 3600),
             "screens/inventory.py",
-            {"device": [row.device_id], "sku": row.sku},
+            {"device": [row.device_id], "shelf": row.device_id, "sku": row.sku},
+            row.full_at,
+            row.store_id,
         )
         for row in each(rows)
+    ]
+
+
+def strangers(places: pd.DataFrame) -> list[Finding]:
+    """A SKU that stands where no plan has it: it takes a facing from another."""
+    rows = retail.deviations(places)
+    return [
+        Finding(
+            "attention",
+            "not planned",
+            f"{row.sku} stands at {row.device_id}, where no plan has it: {int(row.facings)} facings",
+            row.seen_at,
+            float(row.facings),
+            "screens/inventory.py",
+            {"device": [row.device_id], "shelf": row.device_id, "sku": row.sku},
+            store=row.store_id,
+        )
+        for row in each(rows[rows["kind"] == "not planned"])
+    ]
+
+
+def checks(rows: pd.DataFrame) -> list[Finding]:
+    """Rules on the lake's own health that their last check found broken, or could not check."""
+    return [
+        Finding(
+            "bad" if row.level == "fail" else "attention",
+            "check",
+            f"{row.rule}: {row.detail or row.status}",
+            row.checked_at,
+            9_000.0 if row.level == "fail" else 3_000.0,
+            "screens/runs.py",
+        )
+        for row in each(rows[rows["status"] != "ok"])
+    ]
+
+
+def drifting(rows: pd.DataFrame) -> list[Finding]:
+    """Cameras whose photos are no longer what is normal for them."""
+    return [
+        Finding(
+            "attention",
+            "drift",
+            f"{row.device_id}: its photos are {row.drift} than normal for it",
+            row.since,
+            4_500.0,
+            "screens/quality.py",
+            {"device": [row.device_id]},
+            store=row.store_id,
+        )
+        for row in each(rows[rows["drift"].notna()])
     ]
 
 
@@ -64,7 +150,18 @@ def cameras(unusable: pd.DataFrame, current: pd.DataFrame) -> list[Finding]:
         stock = "its stock is unknown" if seen is None else f"its stock is as of {moment(seen)}"
         what = f"{row['device_id']}: the last {row['photos']} photos can't be used{fault}; {stock}"
         params: Params = {"device": [row["device_id"]]}
-        found.append(Finding("bad", "camera", what, row["since"], 10_000 + row["photos"], "screens/quality.py", params))
+        found.append(
+            Finding(
+                "bad",
+                "camera",
+                what,
+                row["since"],
+                10_000 + row["photos"],
+                "screens/quality.py",
+                params,
+                store=row["store_id"],
+            )
+        )
     return found
 
 
@@ -80,6 +177,7 @@ def unseen(estate: pd.DataFrame, now: datetime) -> list[Finding]:
             5000.0,
             "screens/captures.py",
             {"device": [row.device_id], "range": "all"},
+            store=row.store_id,
         )
         for row in each(estate.loc[rows.index])
     ]
@@ -103,6 +201,7 @@ def late(flow: pd.DataFrame) -> list[Finding]:
                     4000.0 + late_ones,
                     "screens/throughput.py",
                     {"store": [str(store)]},
+                    store=str(store),
                 )
             )
     return found
@@ -132,4 +231,8 @@ def since(finding: Finding, now: datetime) -> str:
     """When it began and how long ago."""
     if finding.since is None or pd.isna(finding.since):
         return ""
-    return f"since {moment(finding.since)} ({span((now - finding.since).total_seconds())})"
+    if finding.since >= now - timedelta(minutes=1):
+        return "now"
+    least, most = retail.duration_s(finding.since, finding.before, now)
+    long, longest = span(least), span(most)
+    return f"since {moment(finding.since)} ({long}{f' to {longest}' if most is not None and longest != long else ''})"

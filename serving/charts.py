@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from serving.theme import ATTENTION, BAD, CLASSES, OK, RUN_STATES, SHADES, STATES, UNKNOWN
+from serving.theme import ATTENTION, BAD, CLASSES, OK, PLACES, RUN_STATES, SHADES, STATES, UNKNOWN
 
 Chart = Any  # Altair's decorated methods have no types
 _ROW_PX = 24
@@ -43,7 +43,10 @@ def _names(column: str, **more: Any) -> alt.Y:
 
 
 def heat_map(rows: pd.DataFrame) -> Chart:
-    """Current facings beside the plan: a row a SKU, a column a device; columns sku, device_id, state, shown, …"""
+    """Current facings beside the plan: a row a SKU, a column a device; columns sku, device_id, state, shown, …
+
+    A click selects a cell: `cell` holds its device_id and sku.
+    """
     base = alt.Chart(rows).encode(
         x=alt.X(
             "device_id:N",
@@ -59,12 +62,34 @@ def heat_map(rows: pd.DataFrame) -> Chart:
             _when("seen_at", "photo (UTC)"),
         ],
     )
-    cells = base.mark_rect(cornerRadius=2, stroke="#ffffff", strokeOpacity=0.35)
-    cells = cells.encode(color=_states("state", STATES, rows["state"]))
-    figures = base.mark_text(fontSize=11, fontWeight=600).encode(text="shown:N")
+    cell = alt.selection_point(name="cell", fields=["device_id", "sku"])
+    cells = base.mark_rect(cornerRadius=2, stroke="#ffffff", strokeOpacity=0.35, cursor="pointer")
+    cells = cells.encode(
+        color=_states("state", STATES, rows["state"]), opacity=alt.condition(cell, alt.value(1.0), alt.value(0.45))
+    ).add_params(cell)
+    figures = base.mark_text(fontSize=11, fontWeight=600, cursor="pointer").encode(text="shown:N")
     dark = figures.transform_filter("datum.state != 'out of stock'").encode(color=alt.value("#1d2733"))
     light = figures.transform_filter("datum.state == 'out of stock'").encode(color=alt.value("#ffffff"))
     return (cells + light + dark).properties(height=alt.Step(_ROW_PX))
+
+
+def planogram(rows: pd.DataFrame) -> Chart:
+    """The plan of one device, facing by facing: columns shelf, x0, x1, middle, sku, name, state."""
+    y = alt.Y(
+        "shelf:O", title=None, axis=alt.Axis(labels=False, ticks=False, domain=False), scale=alt.Scale(padding=0.12)
+    )
+    x = alt.X("x0:Q", title=None, axis=None, scale=alt.Scale(nice=False, domainMin=0))
+    tip = [alt.Tooltip("sku:N", title="SKU"), alt.Tooltip("state:N"), alt.Tooltip("shelf:O")]
+    base = alt.Chart(rows).encode(y=y)
+    cells = base.mark_rect(cornerRadius=3, stroke="#ffffff", strokeWidth=1.5).encode(
+        x=x, x2="x1:Q", color=_states("state", PLACES, rows["state"]), tooltip=tip
+    )
+    names = (
+        base.transform_filter("datum.name != ''")
+        .mark_text(fontSize=10, color="#1d2733", limit=90)
+        .encode(x=alt.X("middle:Q"), text="name:N", tooltip=tip)
+    )
+    return (cells + names).properties(height=alt.Step(58))
 
 
 def facings_line(rows: pd.DataFrame) -> Chart:
@@ -130,6 +155,30 @@ def bars_by_hour(
     )
 
 
+def arrivals(rows: pd.DataFrame) -> Chart:
+    """Captures by hour beside what is usual: columns hour, captures, usual, low, high; the band is from low to high."""
+    known = rows[rows["usual"].notna()].assign(kind="usual")
+    shown = rows.assign(stop=rows["hour"] + pd.Timedelta("54min"), kind="captures")
+    tip = [_when("hour"), alt.Tooltip("captures:Q", format=","), alt.Tooltip("usual:Q", format=",.0f")]
+    colour = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=["captures", "usual"], range=[OK, ATTENTION]),
+        legend=alt.Legend(orient="top", title=None),
+    )
+    y = alt.Y("captures:Q", title=None, axis=alt.Axis(tickMinStep=1, tickCount=5), scale=alt.Scale(domainMin=0))
+    bars = (
+        alt.Chart(shown)
+        .mark_bar()
+        .encode(x=_time("hour"), x2="stop:T", y=y, y2=alt.datum(0), color=colour, tooltip=tip)
+    )
+    if known.empty:
+        return bars.properties(height=230)
+    over = alt.Chart(known).encode(x=_time("hour"), tooltip=tip)
+    band = over.mark_area(interpolate="step-after", opacity=0.22, color=ATTENTION).encode(y="low:Q", y2="high:Q")
+    line = over.mark_line(interpolate="step-after", strokeWidth=2).encode(y="usual:Q", color=colour)
+    return (bars + band + line).properties(height=230)
+
+
 def latency(rows: pd.DataFrame) -> Chart:
     """p50 and p99 by hour on a logarithmic axis: columns hour, p50, p99 in seconds."""
     low, high = float(rows["p50"].min()) / 2, float(rows["p99"].max()) * 2
@@ -169,6 +218,22 @@ def share_map(rows: pd.DataFrame) -> Chart:
         .encode(x=x, x2="stop:T", y=_names("device_id"), color=colour, tooltip=tip)
         .properties(height=alt.Step(_ROW_PX))
     )
+
+
+def camera_days(rows: pd.DataFrame) -> Chart:
+    """One measurement of a camera by day beside its normal: columns day, value, normal, step, drift."""
+    shown = rows.assign(low=rows["normal"] - rows["step"], high=rows["normal"] + rows["step"])
+    shown = shown.assign(state=rows["drift"].map(lambda drift: "drifted" if isinstance(drift, str) else "normal"))
+    x = alt.X("day:T", title=None, scale=_UTC, axis=alt.Axis(format="%d %b", grid=False, tickCount=8))
+    y = alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=5), scale=alt.Scale(zero=False))
+    tip = [_when("day"), alt.Tooltip("value:Q", format=",.3f"), alt.Tooltip("normal:Q", format=",.3f")]
+    base = alt.Chart(shown).encode(x=x, tooltip=tip)
+    band = base.mark_area(opacity=0.25, color=UNKNOWN).encode(y="low:Q", y2="high:Q")
+    line = base.mark_line(color=OK, strokeWidth=2).encode(y=y)
+    points = base.mark_circle(size=60, opacity=1).encode(
+        y=y, color=_states("state", {"normal": OK, "drifted": BAD}, shown["state"])
+    )
+    return (band + line + points).properties(height=200)
 
 
 def class_mix(rows: pd.DataFrame) -> Chart:

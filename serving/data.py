@@ -1,87 +1,149 @@
-"""Cached access to the lake: one reader for each set of table versions, one result for each question to it.
+"""Cached access to the lake: what a page asks is read once for each set of the versions of the tables it names.
 
-A page asks `ask(queries.something, …)`. While no table has a new version the answer comes from the cache; with the
-first new commit the versions differ and everything is read anew.
+A page asks `ask(queries.something, …)`. Each query's rows are kept with the versions of the tables that its text names,
+so a commit to one table makes only the questions to that table be asked again.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 import streamlit as st
 
-from lake import Lake
-from lake.sql import query
+from lake import Lake, LakeError
+from lake.lineage import Lineage
 from schemas.tables import TABLES
-from serving import photos, show
-from serving.queries import Reader
+from serving import photos, show, storage
+from serving.access import Policy, load_policy
+from serving.live import Live, has_rows, live
+from serving.merge import Merged
+from serving.queries import Filters, Reader
+from serving.reader import Given, PinnedReader, Stores, Versions, named_in
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_VERSIONS_TTL_S = 3
-Versions = tuple[tuple[str, int], ...]
+_VERSIONS_TTL_S = 2
+_AT_VERSION = re.compile(r"([a-z]+(?:/[a-z_]+)?)@(\d+)")
 
 
-def lake_uri(argv: Sequence[str] | None = None) -> str | None:
-    """The lake named after `--` on Streamlit's command line, or None."""
+@dataclass(frozen=True)
+class Launch:
+    """What the command line of the server says."""
+
+    lake: str | None
+    access: Path | None
+
+
+def launched(argv: Sequence[str] | None = None) -> Launch:
+    """The lake and the access file named after `--` on Streamlit's command line."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--lake")
+    parser.add_argument("--access", type=Path)
     known, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
-    found: str | None = known.lake
-    return found
+    return Launch(known.lake, known.access)
 
 
-@dataclass
-class PinnedReader:
-    """Questions to one set of table versions, one at a time: a DuckDB connection serves one thread."""
-
-    lake: Lake
-    versions: Versions
-
-    def __post_init__(self) -> None:
-        self._connection = self.lake.connect(dict(self.versions))
-        self._guard = threading.Lock()
-
-    def frame(self, text: str, params: dict[str, object] | None = None) -> pd.DataFrame:
-        """Rows of a query at these versions."""
-        with self._guard:
-            rows = query(self._connection, text, params or None)
-        found: pd.DataFrame = rows.to_pandas()
-        return found
+@st.cache_resource(show_spinner=False, max_entries=4)
+def policy(path: Path) -> Policy:
+    """Who may see which stores, as the access file says. Raises AccessError."""
+    return load_policy(path)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def open_lake(uri: str) -> Lake:
     """The lake at `uri`. Raises LakeNotFound and other LakeErrors, which are not cached."""
-    return Lake.open(uri)
+    return Lake.open(uri, options=storage.options())
 
 
 @st.cache_data(show_spinner=False, ttl=_VERSIONS_TTL_S, max_entries=4)
-def _versions(uri: str) -> Versions:
-    return tuple(sorted(open_lake(uri).versions(TABLES).items()))
+def _newest(uri: str) -> Versions:
+    return tuple(open_lake(uri).versions(TABLES).items())  # in this order: a reader pins realtime tables first
 
 
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _reader(uri: str, versions: Versions) -> PinnedReader:
-    return PinnedReader(open_lake(uri), versions)
+@st.cache_data(show_spinner=False, max_entries=64)
+def _as_of(uri: str, at: str) -> Versions:
+    lake = open_lake(uri)
+    moment = moment_of(lake, at)
+
+    def version(name: str) -> int:
+        try:
+            return lake.version_at(name, moment)
+        except LakeError:
+            return 0  # younger than that moment: as it was made, empty
+
+    return tuple((name, version(name)) for name in TABLES)
 
 
-@st.cache_data(show_spinner=False, max_entries=256)
-def _answer(
+def moment_of(lake: Lake, at: str) -> datetime:
+    """The moment that `at` names: a time, in UTC where it does not say, or TABLE@VERSION. Raises LakeError."""
+    if match := _AT_VERSION.fullmatch(at):
+        name, version = match[1], int(match[2])
+        for commit in lake.history(name):
+            if commit.version == version:
+                return commit.at
+        raise LakeError(f"{name} has no version {version}: see Time travel for those there are")
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise LakeError(f"{at!r} is no moment: write 2026-03-01 12:00, or TABLE@VERSION") from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+@st.cache_resource(show_spinner=False, max_entries=96)
+def _dataset(uri: str, name: str, version: int) -> Any:
+    return open_lake(uri).dataset(name, version)
+
+
+@st.cache_resource(show_spinner=False, max_entries=6)
+def _reader(uri: str, versions: Versions, stores: Stores) -> PinnedReader:
+    return PinnedReader(versions, lambda name, version: _dataset(uri, name, version), stores)
+
+
+@st.cache_data(show_spinner=False, max_entries=400)
+def _frame(
     uri: str,
-    versions: Versions,
-    name: str,
-    args: tuple[Any, ...],
-    kwargs: tuple[tuple[str, Any], ...],
-    _ask: Callable[..., Any],
-) -> Any:
-    return _ask(_reader(uri, versions), *args, **dict(kwargs))
+    named: Versions,
+    stores: Stores,
+    text: str,
+    params: dict[str, object] | None,
+    given: tuple[str, dict[str, object]] | None,
+    _open: Callable[[], PinnedReader],
+) -> pd.DataFrame:
+    return _open().frame(text, params, None if given is None else Given(*given))
+
+
+@dataclass(frozen=True)
+class CachedReader:
+    """A reader whose answers are kept while the tables that a question names have no new version."""
+
+    uri: str
+    versions: Versions
+    stores: Stores
+
+    def frame(self, text: str, params: dict[str, object] | None = None, given: Given | None = None) -> pd.DataFrame:
+        """Rows of a query."""
+        tables = dict(self.versions)
+        names = named_in(text if given is None else f"{text} {given.text}", tuple(tables))
+        if self.stores is not None:
+            names = (*names, "master/captures")
+        named = tuple((name, tables[name]) for name in names)
+        shared = None if given is None else (given.text, given.params)
+        return _frame(self.uri, named, self.stores, text, params, shared, self._pinned)
+
+    def columns(self, name: str) -> frozenset[str]:
+        """Names of a table's columns; empty where this lake has no such table."""
+        return self._pinned().columns(name)
+
+    def _pinned(self) -> PinnedReader:
+        return _reader(self.uri, self.versions, self.stores)
 
 
 def current_versions() -> Versions:
@@ -90,45 +152,152 @@ def current_versions() -> Versions:
     return found
 
 
-def pin(uri: str) -> None:
-    """Fixes the lake and the versions that this run of the page reads. Raises LakeError."""
+def lake_uri() -> str:
+    """The lake that this page shows."""
+    return str(st.session_state["lake_uri"])
+
+
+def pin(uri: str, at: str = "", stores: Stores = None) -> None:
+    """Fixes the lake, the versions and the stores that this run of the page reads. Raises LakeError."""
     st.session_state["lake_uri"] = uri
-    st.session_state["versions"] = _versions(uri)
+    st.session_state["versions"] = _as_of(uri, at) if at else _newest(uri)
+    st.session_state["stores"] = stores
+
+
+def reader_at(at: str) -> Reader:
+    """A reader of another state of the lake, for the same viewer. Raises LakeError."""
+    return CachedReader(lake_uri(), _as_of(lake_uri(), at), st.session_state.get("stores"))
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _commits(uri: str, name: str, version: int, limit: int) -> pd.DataFrame:
+    found = [
+        {"version": commit.version, "at": commit.at, "operation": commit.operation}
+        | ({} if commit.lineage is None else _told(commit.lineage))
+        for commit in open_lake(uri).history(name, limit)
+        if commit.version <= version
+    ]
+    return pd.DataFrame(found, columns=["version", "at", "operation", "view", "mode", "run_id", "sources", "code"])
+
+
+def _told(lineage: Lineage) -> dict[str, object]:
+    sources = ", ".join(f"{name} {version}" for name, version in lineage.sources.items())
+    return {
+        "view": lineage.view,
+        "mode": lineage.mode,
+        "run_id": lineage.run_id,
+        "sources": sources,
+        "code": lineage.code,
+    }
+
+
+def commits(name: str, limit: int) -> pd.DataFrame:
+    """Commits of a table up to the version shown, newest first: version, at, operation, and what lineage tells."""
+    return _commits(lake_uri(), name, dict(current_versions())[name], limit)
+
+
+def moved(uri: str) -> bool:
+    """Has any table a newer version than this page shows?"""
+    return _newest(uri) != current_versions()
+
+
+def reader() -> Reader:
+    """The reader of this run of the page."""
+    return CachedReader(lake_uri(), current_versions(), st.session_state.get("stores"))
 
 
 def ask(question: Callable[Concatenate[Reader, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The answer of a function of `serving.queries`, from the cache where no table has changed since."""
-    uri = st.session_state["lake_uri"]
-    found: T = _answer(uri, current_versions(), question.__name__, args, tuple(sorted(kwargs.items())), question)
-    return found
+    """The answer of a function that takes a reader first, such as those of `serving.queries`."""
+    return question(reader(), *args, **kwargs)
 
 
-@st.cache_data(show_spinner=False, max_entries=512)
-def thumbnail(uri: str, sha256: str, width_px: int = photos.THUMBNAIL_PX) -> bytes | None:
-    """The photo, upright and scaled, as JPEG; None where it is missing or does not decode."""
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _merged(uri: str, versions: Versions) -> Merged:
+    return Merged(open_lake(uri), dict(versions))
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _live(uri: str, versions: Versions, where: dict[str, object], threshold: float) -> Live:
+    return live(_merged(uri, versions), where, threshold)
+
+
+def live_figures(filters: Filters, threshold: float) -> Live | None:
+    """What both layers tell together of a window; None where the speed layer holds nothing."""
+    if not ask(has_rows):
+        return None
+    stores: Stores = st.session_state.get("stores")
+    seen = filters.stores
+    if stores is not None:
+        seen = tuple(store for store in stores if not seen or store in seen)
+        if not seen:
+            return None
+    return _live(lake_uri(), current_versions(), replace(filters, stores=seen).params(), threshold)
+
+
+def _visible(table: str, column: str, value: str) -> bool:
+    if st.session_state.get("stores") is None:
+        return True
+    found = reader().frame(f"SELECT 1 FROM {table} WHERE {column} = $value LIMIT 1", {"value": value})
+    return len(found) > 0
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _photo(uri: str, sha256: str) -> bytes | None:
+    return open_lake(uri).blob("master/images", "bytes", {"sha256": sha256})
+
+
+@st.cache_data(show_spinner=False, max_entries=1024)
+def _thumbnail(uri: str, sha256: str, width_px: int) -> bytes | None:
     found = open_lake(uri).blob("master/images", "bytes", {"sha256": sha256})
     return photos.scaled(found, width_px) if found is not None else None
 
 
+def thumbnail(sha256: str, width_px: int = photos.THUMBNAIL_PX) -> bytes | None:
+    """The photo, upright and scaled, as JPEG; None where it is missing, not for this viewer or does not decode."""
+    return _thumbnail(lake_uri(), sha256, width_px) if _visible("captures", "sha256", sha256) else None
+
+
 @st.cache_data(show_spinner=False, max_entries=64)
-def boxed_photo(uri: str, sha256: str, boxes: tuple[photos.Box, ...], width_px: int) -> bytes | None:
-    """The photo, upright and scaled, with its boxes drawn, as JPEG; None where it is missing or does not decode."""
-    found = open_lake(uri).blob("master/images", "bytes", {"sha256": sha256})
+def _boxed(uri: str, sha256: str, boxes: tuple[photos.Box, ...], width_px: int) -> bytes | None:
+    found = _photo(uri, sha256)
     return photos.boxed(found, boxes, width_px) if found is not None else None
 
 
-@st.cache_data(show_spinner=False, max_entries=512)
-def crop_jpegs(uri: str, versions: Versions, sha256: str, limit: int) -> list[tuple[str, bytes]]:
-    """Up to `limit` crops of a photo in the order of its boxes, as (crop_id, JPEG)."""
-    reader = _reader(uri, versions)
-    rows = reader.frame(
+def boxed_photo(sha256: str, boxes: tuple[photos.Box, ...], width_px: int) -> bytes | None:
+    """The photo, upright and scaled, with its boxes drawn, as JPEG; None as for `thumbnail`."""
+    return _boxed(lake_uri(), sha256, boxes, width_px) if _visible("captures", "sha256", sha256) else None
+
+
+def closeup(sha256: str, box: photos.Box, width_px: int) -> bytes | None:
+    """The photo around one box at full scale, as JPEG; None as for `thumbnail`."""
+    found = original(sha256)
+    return photos.closeup(found, box, width_px) if found is not None else None
+
+
+def original(sha256: str) -> bytes | None:
+    """The photo byte for byte; None where it is missing or not for this viewer."""
+    return _photo(lake_uri(), sha256) if _visible("captures", "sha256", sha256) else None
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _crops(uri: str, versions: Versions, stores: Stores, sha256: str, limit: int) -> list[tuple[str, bytes]]:
+    rows = _reader(uri, versions, stores).frame(
         "SELECT crop_id, jpeg FROM views_crops WHERE sha256 = $sha256 ORDER BY box_index LIMIT $n",
         {"sha256": sha256, "n": limit},
     )
     return [(str(row.crop_id), bytes(row.jpeg)) for row in show.each(rows)]
 
 
+def crop_jpegs(sha256: str, limit: int) -> list[tuple[str, bytes]]:
+    """Up to `limit` crops of a photo in the order of its boxes, as (crop_id, JPEG)."""
+    return _crops(lake_uri(), current_versions(), st.session_state.get("stores"), sha256, limit)
+
+
 @st.cache_data(show_spinner=False, max_entries=64)
-def payload(uri: str, reject_id: str) -> bytes | None:
-    """What was refused, byte for byte."""
+def _payload(uri: str, reject_id: str) -> bytes | None:
     return open_lake(uri).blob("master/rejected", "payload", {"reject_id": reject_id})
+
+
+def payload(reject_id: str) -> bytes | None:
+    """What was refused, byte for byte; None where nothing was kept or it is not for this viewer."""
+    return _payload(lake_uri(), reject_id) if _visible("rejected", "reject_id", reject_id) else None

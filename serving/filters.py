@@ -1,4 +1,4 @@
-"""The filters in the sidebar: store, device and time, kept in the URL and shared by all pages."""
+"""The filters in the sidebar: store, device, time and state of the lake, kept in the URL and shared by all pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from serving.queries import Filters
-from serving.show import moment
 
 RANGES: dict[str, timedelta] = {
     "48h": timedelta(hours=48),  # the first is the default: an index would clash with a value that a link brings
@@ -20,6 +19,19 @@ RANGES: dict[str, timedelta] = {
 EVERYTHING = "all"
 DEFAULT_RANGE = "48h"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment_chosen(page: str) -> str:
+    """The state of the lake that the URL names (`at`): a time or TABLE@VERSION; empty for the newest."""
+    moved = st.session_state.get("page") not in (None, page)  # a link from another page: its URL wins
+    if moved or "at" not in st.session_state:
+        st.session_state["at"] = st.query_params.get("at", "")
+    return str(st.session_state["at"] or "").strip()
+
+
+def to_now() -> None:
+    """Leaves the past: the next run shows the newest state."""
+    st.session_state["at"] = ""
 
 
 def sidebar(estate: pd.DataFrame, now: datetime, page: str) -> Filters:
@@ -39,7 +51,13 @@ def sidebar(estate: pd.DataFrame, now: datetime, page: str) -> Filters:
             key="range",
             bind="query-params",
         )
-        st.caption(f"As of **{moment(now, '%d %b %Y %H:%M')} UTC**, the newest capture. All times are UTC.")
+        st.text_input(
+            "State of the lake",
+            key="at",
+            bind="query-params",
+            placeholder="newest",
+            help="A time (2026-03-01 12:00) or TABLE@VERSION (views/inventory@3): every page as it was then.",
+        )
     start = now - RANGES[period] if period in RANGES else _EPOCH
     start = start.replace(minute=0, second=0, microsecond=0)  # whole hours, as the hourly views have them
     return Filters(start, now, tuple(stores), tuple(devices))
@@ -70,6 +88,7 @@ def share(**changes: str | list[str]) -> dict[str, str | list[str]]:
         "store": list(st.session_state.get("store", [])),
         "device": list(st.session_state.get("device", [])),
         "range": str(st.session_state.get("range", DEFAULT_RANGE)),
+        "at": str(st.session_state.get("at", "") or ""),
     }
     if kept["range"] == DEFAULT_RANGE:
         del kept["range"]

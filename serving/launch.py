@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from serving.access import load_policy
+from serving.storage import use_options
+
 APP = Path(__file__).with_name("app.py")
 CONFIG = APP.parent / ".streamlit" / "config.toml"
 _SECRET = "cookie_secret"
@@ -56,14 +59,32 @@ def cookie_secret(folder: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-def serve(lake_uri: str, host: str = "127.0.0.1", port: int = 8501, *, state: Path | None = None) -> int:
-    """Exit code of the server, after it ends. Runs in this process; `state` keeps the cookie secret (~/.facings)."""
+def serve(
+    lake_uri: str,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    *,
+    storage: Mapping[str, str] | None = None,
+    access: Path | None = None,
+    state: Path | None = None,
+) -> int:
+    """Exit code of the server, after it ends. Runs in this process; `state` keeps the cookie secret (~/.facings).
+
+    `storage` are the options of a lake on an object store; they stay in this process's memory. `access` is the file
+    that configures sign-in, see serving.access; raises AccessError where it can't be used.
+    """
     from streamlit.web import bootstrap
 
+    use_options(storage or {})
     chosen = options(host=host, port=port) | {"server.cookieSecret": cookie_secret(state or Path.home() / ".facings")}
-    flags = {name.replace(".", "_"): value for name, value in chosen.items()}
+    flags: dict[str, object] = {name.replace(".", "_"): value for name, value in chosen.items()}
     root = lake_uri if "://" in lake_uri else str(Path(lake_uri).resolve())
+    arguments = ["--lake", root]
+    if access is not None:
+        load_policy(access)
+        flags["secrets_files"] = [str(access.resolve())]
+        arguments += ["--access", str(access.resolve())]
     bootstrap.load_config_options(flags)
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
-    bootstrap.run(str(APP), False, ["--lake", root], flags)
+    bootstrap.run(str(APP), False, arguments, flags)
     return 0

@@ -38,6 +38,17 @@ def boxed(data: bytes, boxes: tuple[Box, ...], width_px: int) -> bytes | None:
     return _jpeg(canvas)
 
 
+def closeup(data: bytes, box: Box, width_px: int, margin: float = 0.35) -> bytes | None:
+    """The upright photo around one box, `margin` of its size on each side, at its own scale, as JPEG; None as above."""
+    pixels = _upright(data)
+    if pixels is None:
+        return None
+    (x0, y0, x1, y1), (height, width) = box[:4], pixels.shape[:2]
+    dx, dy = round(margin * (x1 - x0)), round(margin * (y1 - y0))
+    part = pixels[max(0, y0 - dy) : min(height, y1 + dy), max(0, x0 - dx) : min(width, x1 + dx)]
+    return _jpeg(_fit(np.ascontiguousarray(part), width_px)[0]) if part.size else None
+
+
 def _number(canvas: Pixels, text: str, left: int, top: int) -> None:
     (wide, high), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)
     cv2.rectangle(canvas, (left, top), (left + wide + 5, top + high + 6), _LINE, -1)

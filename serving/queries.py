@@ -1,7 +1,7 @@
 """Every query of the dashboard. Pure: a reader at fixed table versions and filters in, data frames out.
 
-Values go in as parameters only. Times are UTC. `current` means: of a device's latest trusted capture; a device whose
-latest trusted capture is older than `STALE_AFTER`, or that has none, is unknown, never zero.
+Values go in as parameters only. Times are UTC. What the shelves hold is in `serving.retail`, how captures flow in
+`serving.flow`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,21 @@ from typing import Protocol
 
 import pandas as pd
 
+from schemas.tables import CLASSES
+from serving.reader import Given
+
+CHANCES = tuple(f"p_{name}" for name in CLASSES)
 STALE_AFTER = timedelta(hours=12)
 
 
 class Reader(Protocol):
     """Answers queries over the lake's tables by name (`captures`, `views_quality`, …)."""
 
-    def frame(self, text: str, params: dict[str, object] | None = None) -> pd.DataFrame:
-        """Rows of a query."""
+    def frame(self, text: str, params: dict[str, object] | None = None, given: Given | None = None) -> pd.DataFrame:
+        """Rows of a query; `given` is one whose rows the text may name."""
+
+    def columns(self, name: str) -> frozenset[str]:
+        """Names of a table's columns; empty where the lake has no such table."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +38,10 @@ class Filters:
     stores: tuple[str, ...] = field(default=())
     devices: tuple[str, ...] = field(default=())
 
-    def where(self, time: str = "captured_at") -> str:
-        """The condition in SQL; `time` is a column's name, never a value."""
+    def where(self, time: str = "captured_at", *, since: bool = True) -> str:
+        """The condition in SQL; `time` is a column's name, never a value. Without `since`, whatever its start."""
         return (
-            f"{time} >= $start AND {time} <= $end"
+            f"{f'{time} >= $start AND ' if since else ''}{time} <= $end"
             " AND (len($stores) = 0 OR list_contains($stores, store_id))"
             " AND (len($devices) = 0 OR list_contains($devices, device_id))"
         )
@@ -63,15 +70,37 @@ def newest(reader: Reader) -> datetime | None:
     return None if pd.isna(value) else pd.Timestamp(value).to_pydatetime()
 
 
-def totals(reader: Reader, filters: Filters) -> pd.DataFrame:
-    """One row of counts: captures, images, devices, scored, usable."""
-    return reader.frame(
+def scored(reader: Reader, filters: Filters) -> Given:
+    """The captures of the window with what was found of their photos: store_id, device_id, captured_at, sha256, the
+    chances of each class (null: not scored) and unreadable. Several questions share it: quality is read once.
+    """
+    chances = ", ".join(CHANCES)
+    return Given(
         f"""
-        SELECT count(*) AS captures, count(DISTINCT sha256) AS images, count(DISTINCT device_id) AS devices,
-               count(q.p_good) AS scored, count(*) FILTER (q.p_good >= $trust) AS usable
-        FROM (SELECT * FROM captures WHERE {filters.where()}) c LEFT JOIN views_quality q USING (sha256)
+        WITH taken AS MATERIALIZED (
+            SELECT store_id, device_id, captured_at, sha256 FROM captures WHERE {filters.where()}
+        ),
+        judged AS (
+            SELECT sha256, {chances} FROM views_quality WHERE sha256 IN (SELECT sha256 FROM taken)
+        )
+        SELECT t.*, j.* EXCLUDE (sha256), u.sha256 IS NOT NULL AS unreadable FROM taken t
+        LEFT JOIN judged j USING (sha256) LEFT JOIN (SELECT DISTINCT sha256 FROM views_unreadable) u USING (sha256)
         """,
-        filters.params(trust=trust_threshold(reader)),
+        filters.params(),
+    )
+
+
+def totals(reader: Reader, filters: Filters, since: datetime | None = None) -> pd.DataFrame:
+    """One row of counts, of the captures from `since` on: captures, images, devices, scored, usable, unreadable."""
+    return reader.frame(
+        """
+        SELECT count(*) AS captures, count(DISTINCT sha256) AS images, count(DISTINCT device_id) AS devices,
+               count(p_good) AS scored, count(*) FILTER (p_good >= $trust) AS usable,
+               count(*) FILTER (unreadable) AS unreadable
+        FROM given WHERE captured_at >= $since
+        """,
+        {"trust": trust_threshold(reader), "since": since or filters.start},
+        scored(reader, filters),
     )
 
 
@@ -84,61 +113,6 @@ def trust_threshold(reader: Reader) -> float:
     return 0.5 if found.empty or pd.isna(found["trust"].iloc[0]) else float(found["trust"].iloc[0])
 
 
-def current_inventory(reader: Reader, filters: Filters) -> pd.DataFrame:
-    """One row a device and SKU: store_id, device_id, sku, facings, expected, state, seen_at, capture_id, out_since.
-    `state` is "known" or "unknown" (no trusted capture, or a stale one; facings are null). `seen_at` is the capture
-    that the row is of. `out_since` is the first trusted capture without a facing since the last with one.
-    """
-    return reader.frame(
-        f"""
-        WITH scope AS (SELECT * FROM views_inventory WHERE {filters.where()}),
-        latest AS (
-            SELECT device_id, arg_max(capture_id, captured_at) FILTER (trusted AND captured_at > $fresh) AS trusted_id,
-                   arg_max(capture_id, captured_at) AS any_id
-            FROM scope GROUP BY device_id
-        ),
-        spans AS (
-            SELECT device_id, sku, max(captured_at) FILTER (trusted AND facings > 0) AS last_full
-            FROM scope GROUP BY device_id, sku
-        ),
-        gaps AS (
-            SELECT s.device_id, s.sku, min(s.captured_at) AS out_since
-            FROM scope s JOIN spans p ON p.device_id = s.device_id AND p.sku = s.sku
-            WHERE s.trusted AND s.facings = 0 AND (p.last_full IS NULL OR s.captured_at > p.last_full)
-            GROUP BY s.device_id, s.sku
-        )
-        SELECT i.store_id, i.device_id, i.sku, i.expected, i.captured_at AS seen_at, i.capture_id,
-               CASE WHEN l.trusted_id IS NOT NULL THEN i.facings END AS facings,
-               CASE WHEN l.trusted_id IS NOT NULL AND i.facings IS NOT NULL THEN 'known' ELSE 'unknown' END AS state,
-               CASE WHEN l.trusted_id IS NOT NULL AND i.facings = 0 THEN g.out_since END AS out_since
-        FROM scope i
-        JOIN latest l ON l.device_id = i.device_id AND i.capture_id = coalesce(l.trusted_id, l.any_id)
-        LEFT JOIN gaps g ON g.device_id = i.device_id AND g.sku = i.sku
-        ORDER BY i.store_id, i.device_id, i.sku
-        """,
-        filters.params(fresh=filters.end - STALE_AFTER),
-    )
-
-
-def facings_over_time(reader: Reader, filters: Filters, device: str, sku: str) -> pd.DataFrame:
-    """Facings of one SKU in one device by time: captured_at, facings, expected, trusted, capture_id."""
-    return reader.frame(
-        f"""SELECT captured_at, facings, expected, trusted, capture_id FROM views_inventory
-        WHERE {filters.where()} AND device_id = $device AND sku = $sku ORDER BY captured_at LIMIT 5000""",
-        filters.params(device=device, sku=sku),
-    )
-
-
-def availability_by_hour(reader: Reader, filters: Filters) -> pd.DataFrame:
-    """Share of planned SKUs with a facing, over trusted captures, by hour: hour, available."""
-    return reader.frame(
-        f"""SELECT date_trunc('hour', captured_at) AS hour, avg(CAST(facings > 0 AS INT)) AS available
-        FROM views_inventory WHERE {filters.where()} AND trusted AND expected > 0 AND facings IS NOT NULL
-        GROUP BY 1 ORDER BY 1""",
-        filters.params(),
-    )
-
-
 def throughput(reader: Reader, filters: Filters) -> pd.DataFrame:
     """Rows of views/throughput: a store, device and hour each."""
     return reader.frame(
@@ -147,63 +121,62 @@ def throughput(reader: Reader, filters: Filters) -> pd.DataFrame:
     )
 
 
-def quality_by_device(reader: Reader, filters: Filters) -> pd.DataFrame:
-    """One row a device and hour: store_id, device_id, hour, captures, scored, usable, share."""
-    return reader.frame(
-        f"""
-        SELECT store_id, device_id, date_trunc('hour', captured_at) AS hour, count(*) AS captures,
-               count(q.p_good) AS scored, count(*) FILTER (q.p_good >= $trust) AS usable,
-               usable / nullif(scored, 0) AS share
-        FROM (SELECT * FROM captures WHERE {filters.where()}) c LEFT JOIN views_quality q USING (sha256)
-        GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-        """,
-        filters.params(trust=trust_threshold(reader)),
-    )
-
-
-def unusable_since(reader: Reader, filters: Filters) -> pd.DataFrame:
-    """Devices whose latest photos are all unusable: store_id, device_id, since, photos, worst (its likeliest fault)."""
-    return reader.frame(
-        f"""
-        WITH scored AS (
-            SELECT c.store_id, c.device_id, c.captured_at, q.p_good >= $trust AS usable,
-                   q.p_blur, q.p_motion, q.p_dark, q.p_bright, q.p_noise, q.p_moire
-            FROM (SELECT * FROM captures WHERE {filters.where()}) c JOIN views_quality q USING (sha256)
-            WHERE q.p_good IS NOT NULL
-        ),
-        last_good AS (SELECT device_id, max(captured_at) FILTER (usable) AS at FROM scored GROUP BY device_id)
-        SELECT s.store_id, s.device_id, min(s.captured_at) AS since, count(*) AS photos,
-               avg(p_blur) AS blur, avg(p_motion) AS motion, avg(p_dark) AS dark, avg(p_bright) AS bright,
-               avg(p_noise) AS noise, avg(p_moire) AS moire
-        FROM scored s JOIN last_good g ON g.device_id = s.device_id
-        WHERE g.at IS NULL OR s.captured_at > g.at GROUP BY 1, 2 HAVING count(*) >= 3 ORDER BY since
-        """,
-        filters.params(trust=trust_threshold(reader)),
-    )
-
-
 def captures(
-    reader: Reader, filters: Filters, *, text: str = "", label: str = "", order: str = "newest", limit: int = 200
+    reader: Reader,
+    filters: Filters,
+    *,
+    text: str = "",
+    label: str = "",
+    order: str = "newest",
+    limit: int = 200,
 ) -> pd.DataFrame:
     """Captures, newest or worst first, whose id, device, store or hash holds `text` and whose crops have `label`.
 
-    Columns: those of master/captures that say what it is, p_good, the measurements and `matching`, the count of all.
+    Columns: those of master/captures that say what it is, the chances of each class, `unreadable` (the reason) and
+    `matching`, the count of all.
     """
-    ranking = {"newest": "c.captured_at DESC, c.capture_id", "worst": "q.p_good, c.captured_at DESC"}[order]
+    worst = order == "worst"
+    chances = ", ".join(CHANCES)
     return reader.frame(
         f"""
-        SELECT c.capture_id, c.store_id, c.device_id, c.captured_at, c.received_at, c.trigger, c.image_uri, c.sha256,
-               c.source, c.schema, i.format, i.size_bytes, i.width, i.height, i.orientation, q.* EXCLUDE (sha256),
-               u.reason AS unreadable, count(*) OVER () AS matching
-        FROM (SELECT * FROM captures WHERE {filters.where()}) c
-        LEFT JOIN images i USING (sha256) LEFT JOIN views_quality q USING (sha256)
-        LEFT JOIN views_unreadable u USING (sha256)
-        WHERE ($text = '' OR contains(lower(concat_ws(' ', capture_id, device_id, store_id, sha256)), lower($text)))
-          AND ($label = '' OR c.sha256 IN (SELECT sha256 FROM views_crops WHERE label = $label))
-          AND ($unscored OR q.p_good IS NOT NULL)
-        ORDER BY {ranking} LIMIT $n
+        WITH wanted AS (
+            SELECT * FROM captures WHERE {filters.where()}
+            AND ($text = '' OR contains(lower(concat_ws(' ', capture_id, device_id, store_id, sha256)), lower($text)))
+            AND ($label = '' OR sha256 IN (SELECT sha256 FROM views_crops WHERE label = $label))
+        ),
+        listed AS MATERIALIZED (
+            SELECT w.*, count(*) OVER () AS matching {", q.p_good AS worth" if worst else ""} FROM wanted w
+            {"JOIN given q USING (sha256, captured_at, device_id) WHERE q.p_good IS NOT NULL" if worst else ""}
+            ORDER BY {"worth," if worst else ""} w.captured_at DESC, w.capture_id LIMIT $n
+        )
+        SELECT l.capture_id, l.store_id, l.device_id, l.captured_at, l.received_at, l.trigger, l.image_uri, l.sha256,
+               l.source, l.schema, q.* EXCLUDE (sha256), u.reason AS unreadable, l.matching
+        FROM listed l LEFT JOIN (
+            SELECT sha256, {chances} FROM views_quality WHERE sha256 IN (SELECT sha256 FROM listed)
+        ) q USING (sha256) LEFT JOIN views_unreadable u USING (sha256)
+        ORDER BY {"q.p_good," if worst else ""} l.captured_at DESC, l.capture_id
         """,
-        filters.params(text=text, label=label, n=limit, unscored=order == "newest"),
+        filters.params(text=text, label=label, n=limit),
+        scored(reader, filters) if worst else None,
+    )
+
+
+def photo(reader: Reader, sha256: str) -> dict[str, object]:
+    """What is known of one photo: its measurements, model_id, format, size_bytes, width, height, orientation."""
+    found: dict[str, object] = {}
+    for table in ("views_quality", "images"):
+        columns = "* EXCLUDE (bytes)" if table == "images" else "*"
+        rows = reader.frame(f"SELECT {columns} FROM {table} WHERE sha256 = $sha256 LIMIT 1", {"sha256": sha256})
+        found |= {str(name): value for row in rows.to_dict("records") for name, value in row.items()}
+    return found
+
+
+def counted_in(reader: Reader, capture_id: str, at: datetime) -> pd.DataFrame:
+    """What the inventory took from one capture: sku, facings, expected, trusted."""
+    return reader.frame(
+        "SELECT sku, facings, expected, trusted FROM views_inventory"
+        " WHERE captured_at = $at AND capture_id = $id ORDER BY sku",
+        {"id": capture_id, "at": at},
     )
 
 
@@ -246,4 +219,59 @@ def runs(reader: Reader, limit: int = 500) -> pd.DataFrame:
     """Steps of runs, newest first, with `matching`, the count of all."""
     return reader.frame(
         "SELECT *, count(*) OVER () AS matching FROM runs ORDER BY started_at DESC, step LIMIT $n", {"n": limit}
+    )
+
+
+def checks(reader: Reader) -> pd.DataFrame:
+    """The latest verdict on each rule of the lake's health: checked_at, rule, level, status, value, limit, detail.
+
+    Empty where the lake has no such table, or nothing was checked.
+    """
+    if not reader.columns("checks"):
+        return pd.DataFrame(columns=["checked_at", "rule", "level", "status", "value", "limit", "detail"])
+    return reader.frame(
+        'SELECT checked_at, rule, level, status, value, "limit", detail FROM checks'
+        " QUALIFY row_number() OVER (PARTITION BY rule ORDER BY checked_at DESC) = 1 ORDER BY rule LIMIT 500"
+    )
+
+
+def plan_of(reader: Reader, device: str, at: datetime) -> pd.DataFrame:
+    """The planogram of one device that is valid at a moment: shelf (0 is the top), sku, facings."""
+    return reader.frame(
+        """SELECT shelf, sku, facings FROM (
+            SELECT *, rank() OVER (ORDER BY valid_from DESC, planogram_id DESC) AS place
+            FROM planograms WHERE device_id = $device AND valid_from <= $at
+        ) WHERE place = 1 ORDER BY shelf, sku""",
+        {"device": device, "at": at},
+    )
+
+
+def capture(reader: Reader, capture_id: str) -> pd.DataFrame:
+    """One capture by its id: capture_id, store_id, device_id, captured_at, sha256; no row where there is none."""
+    return reader.frame(
+        "SELECT capture_id, store_id, device_id, captured_at, sha256 FROM captures WHERE capture_id = $id LIMIT 1",
+        {"id": capture_id},
+    )
+
+
+def replays(reader: Reader) -> pd.DataFrame:
+    """The latest replay of each refused record: reject_id, replayed_at, outcome ("ok" or "again")."""
+    if not reader.columns("master/replays"):
+        return pd.DataFrame(columns=["reject_id", "replayed_at", "outcome"])
+    return reader.frame(
+        "SELECT reject_id, replayed_at, outcome FROM replays"
+        " QUALIFY row_number() OVER (PARTITION BY reject_id ORDER BY replayed_at DESC) = 1"
+    )
+
+
+def lateness(reader: Reader, filters: Filters) -> pd.DataFrame:
+    """Captures by how long they took to arrive: store_id, bucket (its upper limit in words), place, captures."""
+    limits = "(1.0, '1 s'), (5.0, '5 s'), (60.0, '1 min'), (900.0, '15 min'), (3600.0, '1 h'), (86400.0, '1 day')"
+    return reader.frame(
+        f"""WITH waits AS (SELECT store_id, epoch(received_at) - epoch(captured_at) AS s
+                           FROM captures WHERE {filters.where()}),
+        limits AS (SELECT * FROM (VALUES {limits}, (1e18, 'longer')) AS l(most, bucket))
+        SELECT store_id, bucket, min(most) AS place, count(*) AS captures
+        FROM waits ASOF JOIN limits ON waits.s <= limits.most GROUP BY store_id, bucket ORDER BY place, store_id""",
+        filters.params(),
     )

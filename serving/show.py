@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+
+from serving import export
+from serving.figures import Estimate
 
 _SPECIAL = re.compile(r"([!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~])")
 _LINKS = re.compile(r"(www)(?=\.)|(https?|ftp|mailto|xmpp)(?=:)|(@)", re.IGNORECASE)
@@ -78,11 +83,37 @@ def section(title: str, about: str = "") -> None:
     st.subheader(title, anchor=False, help=about or None)
 
 
-def figures(values: Sequence[tuple[str, str, str]]) -> None:
-    """A row of headline figures: label, value, and what it means. Wraps on a narrow screen."""
+@dataclass(frozen=True)
+class Figure:
+    """A headline figure: what it is, its value, what it means, how sure or old it is, and where its captures are."""
+
+    label: str
+    value: str
+    about: str
+    note: str = ""
+    link: str = ""  # a page's script, e.g. "screens/captures.py"
+    to: str = "Show"
+    params: Mapping[str, str | list[str]] = field(default_factory=dict)
+
+
+def figures(values: Sequence[Figure]) -> None:
+    """A row of headline figures of one height. Wraps on a narrow screen."""
     with st.container(horizontal=True, gap="small"):
-        for label, value, about in values:
-            st.metric(label, value, help=about, border=True, width="stretch")
+        for one in values:
+            with st.container(border=True, width="stretch", height="stretch", gap="xxsmall"):
+                st.metric(one.label, one.value, help=one.about, width="stretch")
+                if one.note:
+                    st.caption(inert(one.note))
+                if one.link:
+                    st.page_link(one.link, label=one.to, icon=":material/arrow_forward:", query_params=dict(one.params))
+
+
+def sure(estimate: Estimate) -> str:
+    """How sure a figure is, in a few words."""
+    if estimate.basis == "exact":
+        return "exact"
+    how = "95 % interval of a sample" if estimate.basis == "sample" else "whatever the unknown holds"
+    return f"{estimate.span}, {how}" if estimate.span else "exact" if estimate.basis == "bounds" else "a sample"
 
 
 def nothing(what: str, remedy: str, command: str | None = None) -> None:
@@ -99,23 +130,44 @@ def table(
     matching: int | None = None,
     height: int | None = None,
     formats: Mapping[str, str] | None = None,
+    name: str = "",
 ) -> None:
-    """A table with plain column names; says "n of m" where not all rows are shown. Text in it is never markup."""
-    config = {
+    """A table with plain column names; says "n of m" where not all rows are shown. Text in it is never markup.
+
+    With a `name`, the rows can be had as a file.
+    """
+    st.dataframe(
+        rows[list(columns)],
+        placeholder="–",
+        column_config=config_of(rows, columns, formats),
+        hide_index=True,
+        height=height or min(630, 38 + 35 * max(1, len(rows))),
+    )
+    under(rows[list(columns)].rename(columns=dict(columns)), len(rows), matching, name)
+
+
+def config_of(rows: pd.DataFrame, columns: Mapping[str, str], formats: Mapping[str, str] | None = None) -> Any:
+    """Configuration of a table's columns: figures right-aligned and with separators."""
+    return {
         column: st.column_config.NumberColumn(label, format=(formats or {}).get(column, "localized"))
         if pd.api.types.is_numeric_dtype(rows[column]) and not pd.api.types.is_bool_dtype(rows[column])
         else st.column_config.Column(label)
         for column, label in columns.items()
     }
-    st.dataframe(
-        rows[list(columns)],
-        placeholder="–",
-        column_config=config,
-        hide_index=True,
-        height=height or min(630, 38 + 35 * max(1, len(rows))),
-    )
-    if matching is not None and matching > len(rows):
-        st.caption(f"Showing {len(rows):,} of {matching:,}. Narrow the filters to see the others.")
+
+
+def under(rows: pd.DataFrame, shown: int, matching: int | None, name: str) -> None:
+    """The line under a table: how much of it is shown, and its rows as a file."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if matching is not None and matching > shown:
+            st.caption(f"Showing {shown:,} of {matching:,}. Narrow the filters to see the others.")
+        if name:
+            with st.popover("Download", icon=":material/download:", type="tertiary"):
+                for form in export.FORMS:
+                    st.download_button(
+                        form.title, partial(form.write, rows), f"{name}.{form.ending}", form.mime,
+                        key=f"download-{name}-{form.ending}", on_click="ignore",
+                    )  # fmt: skip
 
 
 def each(rows: pd.DataFrame) -> Iterable[Any]:

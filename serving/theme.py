@@ -10,6 +10,8 @@ FINE = "#a3c9e8"  # OK, paler: where most of a surface is fine, and what is not 
 
 # Facings beside the plan, from none to all: bad, through attention, to fine.
 STATES = {"out of stock": BAD, "below plan": ATTENTION, "at plan": FINE, "unknown": UNKNOWN}
+# One facing of a planogram beside the photo.
+PLACES = {"there": FINE, "missing": ATTENTION, "out of stock": BAD, "unknown": UNKNOWN}
 RUN_STATES = {"ok": OK, "failed": BAD}
 CLASSES = {
     "good": OK,

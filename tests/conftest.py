@@ -6,6 +6,12 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.kafka.brokers"]  # a broker for whoever asks: it starts with the first test that does
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", type=int, default=1, help="generated lakes an engine in tests/conformance")
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:

@@ -31,11 +31,20 @@ def test_every_setting_is_read_from_its_variable():
             "FACINGS_FETCH_TOTAL_S": "7",
             "FACINGS_FETCH_CONCURRENCY": "4",
             "FACINGS_COST_PER_CORE_HOUR": "0",
+            "FACINGS_MODEL": "model.json",
             "FACINGS_TRUST_THRESHOLD": "1",
             "FACINGS_LATE_AFTER_S": "60",
             "FACINGS_VISIT_GAP_S": "30",
             "FACINGS_CROP_QUALITY": "100",
             "FACINGS_CROP_SUBSAMPLING": "444",
+            "FACINGS_KAFKA_BROKERS": "kafka-1:9092,kafka-2:9092",
+            "FACINGS_KAFKA_USERNAME": "shop",
+            "FACINGS_KAFKA_PASSWORD": "s3cret",
+            "FACINGS_MAX_INLINE_BYTES": "3000",
+            "FACINGS_BUFFER_BYTES": "4000",
+            "FACINGS_SESSION_TIMEOUT_S": "10",
+            "FACINGS_DRAIN_S": "4",
+            "FACINGS_STUCK_AFTER_S": "60",
         }
     )
     assert settings == Settings(
@@ -49,11 +58,20 @@ def test_every_setting_is_read_from_its_variable():
         fetch_total_s=7.0,
         fetch_concurrency=4,
         cost_per_core_hour=0.0,
+        model="model.json",
         trust_threshold=1.0,
         late_after_s=60.0,
         visit_gap_s=30.0,
         crop_quality=100,
         crop_subsampling="444",
+        kafka_brokers="kafka-1:9092,kafka-2:9092",
+        kafka_username="shop",
+        kafka_password="s3cret",
+        max_inline_bytes=3000,
+        buffer_bytes=4000,
+        session_timeout_s=10.0,
+        drain_s=4.0,
+        stuck_after_s=60.0,
     )
     assert settings.now is not None
     assert settings.now.utcoffset() == timedelta(0)

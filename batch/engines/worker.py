@@ -17,7 +17,7 @@ from deltalake.transaction import AddAction
 from batch.engines.photos import locate, read_photos
 from batch.engines.tally import Tally
 from batch.views.declare import MapFunction, Parameters
-from lake.parquet import FileWriter, conform
+from lake.parquet import FileWriter, conform, read_groups
 from lake.storage import Storage
 from lake.write import drop_scopes
 from schemas.tables import Table
@@ -51,6 +51,15 @@ def find_places(job: Job, paths: Iterable[pa.RecordBatch]) -> Iterator[pa.Record
     for batch in paths:
         for path in batch.column("path").to_pylist():
             yield from locate(files, path, wanted)
+
+
+def read_rows(job: Job, schema: pa.Schema, paths: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of the named files of `job.table`, in the columns of `schema`; what a file lacks is null."""
+    files = job.storage.table_files(job.table.name)
+    for batch in paths:
+        for path in batch.column("path").to_pylist():
+            for _, rows in read_groups(files, path, schema.names):
+                yield from conform(rows, schema).to_batches()
 
 
 def map_photos(job: Job, parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ Progress = Callable[[str, int, int], None]
 STEP = "ingest"
 _CHUNK_RECORDS = 4096
 _CHUNK_BOXES = 100_000
+_CHUNK_BYTES = 32 << 20  # of photos that come with their records
 
 
 def ingest(
@@ -44,60 +45,71 @@ def ingest(
     A photo is named in `captures.image_uri` by its absolute path or its URL, and with `source_version` that is what
     spares reading it again. Raises IngestError before anything is read where a source or the format is not there.
     """
-    records = read_sources(sources, annotations, format)
+    return take_records(
+        lake,
+        read_sources(sources, annotations, format),
+        step=STEP,
+        parameters={
+            "sources": list(sources),
+            "annotations": annotations,
+            "format": format,
+            "store_id": store_id,
+            "device_id": device_id,
+        },
+        store_id=store_id,
+        device_id=device_id,
+        settings=settings,
+        clock=clock,
+        progress=progress,
+        run_id=run_id,
+    )
+
+
+def take_records(
+    lake: Lake,
+    records: Iterator[Record],
+    *,
+    step: str,
+    parameters: Mapping[str, Any],
+    store_id: str | None = None,
+    device_id: str | None = None,
+    settings: IngestSettings,
+    clock: Callable[[], datetime],
+    progress: Progress | None = None,
+    run_id: str,
+    batches: Batches | None = None,
+    make_tally: Callable[[Batches], Tally] = Tally,
+    recorded: bool = True,
+) -> IngestReport:
+    """Takes records into master as one step of a run, by the one way that there is; see `ingest`."""
     began, started_at = time.monotonic(), clock()
-    batches = Batches(lake, settings.flush_bytes, clock)
-    tally = Tally(batches)
+    batches = batches or Batches(lake, settings.flush_bytes, clock)
+    tally = make_tally(batches)
+    limits = {"max_bytes": settings.limits.max_bytes, "max_pixels": settings.limits.max_pixels}
     run = {
         "run_id": run_id,
-        "step": STEP,
+        "step": step,
         "mode": "append",
         "started_at": started_at,
-        "parameters": json.dumps(
-            {
-                "sources": list(sources),
-                "annotations": annotations,
-                "format": format,
-                "store_id": store_id,
-                "device_id": device_id,
-                "max_bytes": settings.limits.max_bytes,
-                "max_pixels": settings.limits.max_pixels,
-            }
-        ),
+        "parameters": json.dumps({**parameters, **limits}),
     }
     try:
         with Loader(settings) as loader:
             taker = Taker(lake, loader, batches, tally, clock, store_id=store_id, device_id=device_id)
-            _take_all(records, taker, tally, progress or _silent)
+            _take_all(records, taker, tally, step, progress or _silent)
         batches.flush()
         tally.summarise()
     except BaseException as error:
         detail = f"{type(error).__name__}: {error}"[:500]
+        ended = {**run, **_figures(tally, batches, began, settings), "status": "failed", "detail": detail}
         with contextlib.suppress(Exception):
-            append_run(
-                lake,
-                {
-                    **run,
-                    **_figures(tally, batches, began, settings),
-                    "status": "failed",
-                    "finished_at": clock(),
-                    "detail": detail,
-                },
-            )
+            append_run(lake, {**ended, "finished_at": clock()})
         raise
     figures = _figures(tally, batches, began, settings)
-    versions = lake.versions(ORDER)
-    append_run(
-        lake,
-        {
-            **run,
-            **figures,
-            "status": "ok",
-            "finished_at": clock(),
-            "sources": json.dumps(versions),
-            "version": versions["master/captures"],
-        },
-    )
+    if recorded:
+        versions = lake.versions(ORDER)
+        ended = {**run, **figures, "status": "ok", "sources": json.dumps(versions)}
+        append_run(lake, {**ended, "finished_at": clock(), "version": versions["master/captures"]})
     added = batches.added
     return IngestReport(
         run_id,
@@ -116,24 +128,24 @@ def ingest(
     )
 
 
-def _take_all(records: Iterator[Record], taker: Taker, tally: Tally, progress: Progress) -> None:
+def _take_all(records: Iterator[Record], taker: Taker, tally: Tally, step: str, progress: Progress) -> None:
     done = 0
     for photos, told in _chunks(records, tally):
         total = done + len({photo.location for photo in photos}) + len(told)
         done += len(told)
-        progress(STEP, done, total)
+        progress(step, done, total)
         for _ in taker.take(photos, told):
             done += 1
-            progress(STEP, done, total)
+            progress(step, done, total)
         done = total
-        progress(STEP, done, total)
+        progress(step, done, total)
 
 
 def _chunks(records: Iterator[Record], tally: Tally) -> Iterator[tuple[list[Photo], list[Told]]]:
     """Yields the records in chunks of bounded memory; refusals and files passed over are counted on the way."""
     photos: list[Photo] = []
     told: list[Told] = []
-    boxes = 0
+    boxes = held = 0
     for record in records:
         if isinstance(record, Rejected):
             tally.reject(record)
@@ -144,9 +156,10 @@ def _chunks(records: Iterator[Record], tally: Tally) -> Iterator[tuple[list[Phot
         else:
             photos.append(record)
             boxes += len(record.annotation.boxes) if record.annotation is not None else 0
-        if len(photos) + len(told) >= _CHUNK_RECORDS or boxes >= _CHUNK_BOXES:
+            held += len(record.data or b"")
+        if len(photos) + len(told) >= _CHUNK_RECORDS or boxes >= _CHUNK_BOXES or held >= _CHUNK_BYTES:
             yield photos, told
-            photos, told, boxes = [], [], 0
+            photos, told, boxes, held = [], [], 0, 0
     yield photos, told
 
 

@@ -14,7 +14,7 @@ import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
 from types import ModuleType
 from typing import Any
 
@@ -89,7 +89,8 @@ def fingerprint(view: SqlView) -> str:
     for part in (view.sql, *view.scope, *(repr(source) for source in view.sources), str(view.table.schema)):
         digest.update(part.encode() + b"\0")
     for package in view.code:
-        for file in sorted(Path(next(iter(package.__path__))).glob("*.py")):
+        sources = (file for file in files(package).iterdir() if file.name.endswith(".py"))
+        for file in sorted(sources, key=lambda file: file.name):
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     if isinstance(view, MapView):
         digest.update(inspect.getsource(inspect.getmodule(view.function) or view.function).encode() + b"\0")

@@ -1,7 +1,8 @@
 """views/throughput: how captures flow, a device and hour of capture: counts, bytes, lateness, time in each stage.
 
 Stages: from capture to receipt, and from receipt to view, which ends when the first rebuild that covers the capture
-pinned its sources (`pinned_at`; this rebuild's own is a parameter).
+pinned its sources (`pinned_at`; this rebuild's own is a parameter). Percentiles are discrete, in whole microseconds:
+an interpolated one differs in its last bit from engine to engine.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ VIEW = SqlView(
         flow AS (
             SELECT c.store_id, c.device_id, date_trunc('hour', c.captured_at) AS hour, c.sha256, i.size_bytes,
                    CASE WHEN u.sha256 IS NULL THEN 0 ELSE 1 END AS unreadable,
-                   (unix_micros(c.received_at) - unix_micros(c.captured_at)) / 1000000.0 AS receipt_s,
-                   (unix_micros(v.viewed_at) - unix_micros(c.received_at)) / 1000000.0 AS view_s
+                   unix_micros(c.received_at) - unix_micros(c.captured_at) AS receipt_us,
+                   unix_micros(v.viewed_at) - unix_micros(c.received_at) AS view_us
             FROM captures c
             JOIN viewed v ON v.capture_id = c.capture_id AND v.kind = 0
             LEFT JOIN images i ON i.sha256 = c.sha256
@@ -79,11 +80,12 @@ VIEW = SqlView(
         ),
         captured AS (
             SELECT store_id, device_id, hour, count(*) AS captures,
-                   sum(CASE WHEN receipt_s > {late_after_s} THEN 1 ELSE 0 END) AS late, sum(unreadable) AS unreadable,
-                   percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(receipt_s AS DOUBLE)) AS receipt_p50,
-                   percentile_cont(0.99) WITHIN GROUP (ORDER BY CAST(receipt_s AS DOUBLE)) AS receipt_p99,
-                   percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(view_s AS DOUBLE)) AS view_p50,
-                   percentile_cont(0.99) WITHIN GROUP (ORDER BY CAST(view_s AS DOUBLE)) AS view_p99
+                   sum(CASE WHEN receipt_us > {late_after_s} * 1000000 THEN 1 ELSE 0 END) AS late,
+                   sum(unreadable) AS unreadable,
+                   percentile_disc(0.5) WITHIN GROUP (ORDER BY receipt_us) AS receipt_p50,
+                   percentile_disc(0.99) WITHIN GROUP (ORDER BY receipt_us) AS receipt_p99,
+                   percentile_disc(0.5) WITHIN GROUP (ORDER BY view_us) AS view_p50,
+                   percentile_disc(0.99) WITHIN GROUP (ORDER BY view_us) AS view_p99
             FROM flow GROUP BY store_id, device_id, hour
         ),
         refused AS (
@@ -95,9 +97,11 @@ VIEW = SqlView(
         SELECT coalesce(c.store_id, r.store_id) AS store_id, coalesce(c.device_id, r.device_id) AS device_id,
                coalesce(c.hour, r.hour) AS hour, coalesce(c.captures, 0) AS captures, coalesce(t.images, 0) AS images,
                coalesce(t.bytes, 0) AS bytes, coalesce(r.rejected, 0) AS rejected, coalesce(c.late, 0) AS late,
-               coalesce(c.unreadable, 0) AS unreadable, c.receipt_p50 AS capture_to_receipt_p50_s,
-               c.receipt_p99 AS capture_to_receipt_p99_s, c.view_p50 AS receipt_to_view_p50_s,
-               c.view_p99 AS receipt_to_view_p99_s
+               coalesce(c.unreadable, 0) AS unreadable,
+               CAST(c.receipt_p50 AS DOUBLE) / 1000000.0 AS capture_to_receipt_p50_s,
+               CAST(c.receipt_p99 AS DOUBLE) / 1000000.0 AS capture_to_receipt_p99_s,
+               CAST(c.view_p50 AS DOUBLE) / 1000000.0 AS receipt_to_view_p50_s,
+               CAST(c.view_p99 AS DOUBLE) / 1000000.0 AS receipt_to_view_p99_s
         FROM captured c
         LEFT JOIN contents t ON t.store_id = c.store_id AND t.device_id = c.device_id AND t.hour = c.hour
         FULL OUTER JOIN refused r ON r.store_id = c.store_id AND r.device_id = c.device_id AND r.hour = c.hour

@@ -1,4 +1,4 @@
-"""Commands that fill master: ingest, and the ledger of what was refused."""
+"""Commands that fill master: ingest."""
 
 from __future__ import annotations
 
@@ -16,16 +16,12 @@ from facings.options import (
     clock,
     end,
     example,
-    new_run_id,
     open_lake,
+    run_id,
 )
 from facings.settings import from_environment
 
 app = typer.Typer()
-rejected_app = typer.Typer(
-    help="The ledger of what was refused: rows and unreadable photos alike.", no_args_is_help=True
-)
-app.add_typer(rejected_app, name="rejected")
 
 
 @app.command(
@@ -59,7 +55,7 @@ def ingest(
     opened = open_lake(lake, settings, create=True)
     with bars() as progress:
         report = run_ingest(
-            opened, sources, settings, clock(settings), new_run_id(clock(settings)), progress,
+            opened, sources, settings, clock(settings), run_id(settings), progress,
             annotations=annotations, form=form, store=store, device=device,
         )  # fmt: skip
     if json:
@@ -81,34 +77,3 @@ def ingest(
             )
             say("See them with: facings rejected list")
     end(report.rejected, max_rejected)
-
-
-@rejected_app.command(
-    "list", epilog=example("facings rejected list --lake shop", "facings rejected list --reason truncated")
-)
-def rejected_list(
-    lake: LakeOption = None,
-    reason: Annotated[str | None, typer.Option(help="Only this reason code.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 50,
-    json: JsonOption = False,
-    verbose: VerboseOption = False,
-) -> None:
-    """What was refused, by reason: rows at ingest, and photos that later did not decode."""
-    from batch.rejected import list_rejected
-
-    configure_logging(verbose)
-    settings = from_environment()
-    ledger = list_rejected(open_lake(lake, settings), reason=reason, limit=limit)
-    if json:
-        print_json(ledger)
-        return
-    print_table(
-        "By reason",
-        [{"reason": r.reason, "rows": r.rows, "meaning": r.explain} for r in ledger.reasons],
-        right=["rows"],
-    )
-    if ledger.rows:
-        out_of = f"{len(ledger.rows)} of {ledger.total}"
-        shown = ("rejected_at", "reason", "origin", "detail")
-        rows = [{name: getattr(row, name) for name in shown} for row in ledger.rows]
-        print_table(f"\nNewest ({out_of})", rows)

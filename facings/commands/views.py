@@ -16,8 +16,8 @@ from facings.options import (
     clock,
     end,
     example,
-    new_run_id,
     open_lake,
+    run_id,
 )
 from facings.settings import from_environment
 
@@ -36,7 +36,12 @@ def rebuild(
         list[str] | None, typer.Argument(help="Views to rebuild, with those they read; all if none.")
     ] = None,
     lake: LakeOption = None,
-    engine: Annotated[str, typer.Option(help="embedded: threads and DuckDB, no JVM.")] = "embedded",
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="embedded: threads and DuckDB, no JVM. spark, dask, ray: on FACINGS_CLUSTER or this machine."
+        ),
+    ] = "embedded",
     full: Annotated[bool, typer.Option("--full", help="Rebuild everything, not only what changed.")] = False,
     as_of: Annotated[
         str | None, typer.Option(metavar="VERSION", help="A version of master/captures, or a time in RFC 3339.")
@@ -53,7 +58,7 @@ def rebuild(
     opened = open_lake(lake, settings)
     with bars() as progress:
         report = run_rebuild(
-            opened, views or [], settings, clock(settings), new_run_id(clock(settings)), progress,
+            opened, views or [], settings, clock(settings), run_id(settings), progress,
             engine=engine, full=full, as_of=as_of,
         )  # fmt: skip
     if json:

@@ -73,8 +73,8 @@ def pick(rows: pd.DataFrame, wanted: str) -> int:
         shown, column_order=[*names, "capture_id"], column_config=config, hide_index=True, height=250, key="pick",
         on_select="rerun", selection_mode="single-row",
     )  # fmt: skip
-    total = int(rows["matching"].iloc[-1])
-    st.caption(f"Showing {len(rows):,} of {total:,}. Click a row's box to see its photo.")
+    columns = [*names, "capture_id", "sha256", "image_uri", "unreadable"]
+    show.under(shown[columns].rename(columns=names), len(rows), int(rows["matching"].iloc[-1]), "captures")
     chosen_rows = event["selection"]["rows"]
     if chosen_rows and chosen_rows[0] < len(rows):
         st.query_params["capture"] = str(rows["capture_id"].iloc[chosen_rows[0]])
@@ -89,16 +89,18 @@ def delays(rows: pd.DataFrame) -> pd.Series:
 
 
 def detail(row: pd.Series) -> None:
-    """One capture: photo, figures, crops, lineage."""
-    uri, sha256 = st.session_state["lake_uri"], str(row["sha256"])
+    """One capture: photo, figures, crops, what it counted for, lineage."""
+    sha256 = str(row["sha256"])
     crops = ask(queries.crops_of, sha256)
     boxes: tuple[photos.Box, ...] = tuple(
         (int(c.x0), int(c.y0), int(c.x1), int(c.y1), str(c.label)) for c in show.each(crops)
     )
+    facts = ask(queries.photo, sha256)
     show.section(f"{show.inert(row['device_id'])} at {show.moment(row['captured_at'], '%d %b %Y %H:%M:%S')} UTC")
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        picture = data.boxed_photo(uri, sha256, boxes, photos.PHOTO_PX)
+        drawn = st.toggle("Boxes", value=True, key="boxes") if boxes else False
+        picture = data.boxed_photo(sha256, boxes if drawn else (), photos.PHOTO_PX)
         if picture is None:
             reason = row["unreadable"] if pd.notna(row["unreadable"]) else "it is not in this lake"
             show.nothing("This photo can't be shown.", f"Reason: {reason}. See Rejected for the remedy.")
@@ -106,13 +108,15 @@ def detail(row: pd.Series) -> None:
             st.image(picture, width="stretch", alt=f"Photo of {row['device_id']} with {len(boxes)} boxes")
             st.caption(f"{len(boxes)} boxes, numbered as the crops below.")
     with right:
-        verdict(row)
+        verdict(row, facts)
+        counted(row)
     if len(crops):
-        pieces(uri, sha256, crops)
-    lineage(row, crops)
+        closer(sha256, boxes)
+        pieces(sha256, crops)
+    lineage(row, crops, facts)
 
 
-def verdict(row: pd.Series) -> None:
+def verdict(row: pd.Series, facts: dict[str, object]) -> None:
     """The photo's quality: probabilities and measurements."""
     if pd.isna(row["p_good"]):
         st.caption("Not scored yet: run `facings rebuild quality`.")
@@ -126,34 +130,62 @@ def verdict(row: pd.Series) -> None:
         },
     )  # fmt: skip
     with st.expander("Measurements"):
-        measured = pd.DataFrame({"name": MEASUREMENTS, "value": [row[name] for name in MEASUREMENTS]})
+        known = [name for name in MEASUREMENTS if name in facts]
+        measured = pd.DataFrame({"name": known, "value": [facts[name] for name in known]})
         show.table(measured, {"name": "Measurement", "value": "Value"}, height=500, formats={"value": "%.3f"})
 
 
-def pieces(uri: str, sha256: str, crops: pd.DataFrame) -> None:
+def counted(row: pd.Series) -> None:
+    """What the inventory took from it."""
+    rows = ask(queries.counted_in, str(row["capture_id"]), row["captured_at"].to_pydatetime())
+    with st.expander("What it counted for", expanded=len(rows) > 0):
+        if rows.empty:
+            st.caption("Nothing: no annotation tells what it shows.")
+            return
+        trusted = bool(rows["trusted"].iloc[0])
+        st.caption("Trusted: it counts." if trusted else "Not trusted: its counts are shown, and count for nothing.")
+        names = {"sku": "SKU", "facings": "Facings", "expected": "Planned"}
+        show.table(rows, names, height=min(320, 38 + 35 * len(rows)), name=f"capture-{row['capture_id']}")
+
+
+def closer(sha256: str, boxes: tuple[photos.Box, ...]) -> None:
+    """One box at the photo's own scale."""
+    numbers = [f"{number}. {box[4]}" for number, box in enumerate(boxes, 1)]
+    picked = st.selectbox("Look closer at box", ["", *numbers], key="closer", format_func=lambda v: v or "none")
+    if picked:
+        box = boxes[numbers.index(picked)]
+        picture = data.closeup(sha256, box, photos.PHOTO_PX)
+        if picture is not None:
+            st.image(picture, width="content", alt=f"Box {picked} at full scale")
+        st.caption(f"x {box[0]} to {box[2]}, y {box[1]} to {box[3]} in pixels of the upright photo.")
+
+
+def pieces(sha256: str, crops: pd.DataFrame) -> None:
     """The crops, numbered as on the photo, with their labels."""
     show.section("Crops")
-    jpegs = dict(data.crop_jpegs(uri, data.current_versions(), sha256, CROPS_SHOWN))
+    jpegs = dict(data.crop_jpegs(sha256, CROPS_SHOWN))
     with st.container(horizontal=True, gap="small"):
         for number, crop in enumerate(show.each(crops.head(CROPS_SHOWN)), start=1):
             with st.container(width=104, gap="xxsmall"):
-                if crop.crop_id in jpegs:
+                if jpegs.get(crop.crop_id):
                     st.image(
                         photos.scaled_crop(jpegs[crop.crop_id]), width="content", alt=f"Crop {number}: {crop.label}"
                     )
                 st.caption(f"{number}. {show.inert(crop.label if crop.label is not None else 'unlabelled')}")
     if len(crops) > CROPS_SHOWN:
         st.caption(f"Showing {CROPS_SHOWN} of {len(crops)} crops.")
+    with st.expander("These crops for training"):
+        st.code("facings export crops --to crops --format coco --lake LAKE", language="bash")
 
 
-def lineage(row: pd.Series, crops: pd.DataFrame) -> None:
+def lineage(row: pd.Series, crops: pd.DataFrame, photo: dict[str, object]) -> None:
     """Ids, source and versions: what it takes to trace and reproduce."""
     versions = dict(data.current_versions())
     shown = ", ".join(f"{name} {versions[name]}" for name in ("master/captures", "views/crops", "views/quality"))
     stored = "–"
-    if pd.notna(row["width"]):
-        pixels = f"{row['width']:.0f} x {row['height']:.0f}, orientation {row['orientation']:.0f}"
-        stored = f"{row['format']}, {pixels}, {show.size(row['size_bytes'])}"
+    if "width" in photo:
+        pixels = f"{photo['width']:.0f} x {photo['height']:.0f}, orientation {photo['orientation']:.0f}"
+        stored = f"{photo['format']}, {pixels}, {show.size(float(str(photo['size_bytes'])))}"
     facts = {
         "Capture": row["capture_id"],
         "Photo (sha256)": row["sha256"],
@@ -165,8 +197,9 @@ def lineage(row: pd.Series, crops: pd.DataFrame) -> None:
         "Received (UTC)": show.moment(row["received_at"], "%Y-%m-%d %H:%M:%S"),
         "Photo as stored": stored,
         "Annotation": ", ".join(sorted({str(v) for v in crops["annotation_id"].dropna()})) or "–",
-        "Quality model": row["model_id"],
+        "Quality model": photo.get("model_id"),
         "Versions shown": shown,
+        "Lineage in full": f"facings lineage {row['capture_id']}",
     }
     show.section("Where it came from")
     rows = pd.DataFrame(

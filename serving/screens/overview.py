@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import streamlit as st
 
-from serving import attention, charts, queries, show
+from serving import attention, charts, data, queries, retail, show
 from serving.data import ask
+from serving.figures import sampled
 from serving.filters import chosen, share, window
+from serving.live import Live
+from serving.show import Figure
 
 SHOWN = 12
 ICONS = {"bad": ":red-badge[:material/error: {}]", "attention": ":orange-badge[:material/warning: {}]"}
@@ -18,25 +21,16 @@ ICONS = {"bad": ":red-badge[:material/error: {}]", "attention": ":orange-badge[:
 def render() -> None:
     """Draws the page."""
     filters = chosen()
-    current = ask(queries.current_inventory, filters)
+    places = ask(retail.places, filters)
     flow = ask(queries.throughput, filters)
     rejects = ask(queries.rejected, filters)
     estate = selected(ask(queries.estate))
     show.header("Overview", "How the stores stand now, and what needs attention first.")
-    headline(current, estate, rejects)
-    if flow.empty:
+    headline(places, estate, rejects)
+    if flow.empty and places.empty:
         show.nothing("No views in this window.", "Widen the time, or build the views:", "facings rebuild --lake LAKE")
         return
-    findings = attention.ranked(
-        [
-            *attention.cameras(ask(queries.unusable_since, filters), current),
-            *attention.out_of_stock(current, filters.end),
-            *attention.unseen(estate, filters.end),
-            *attention.late(flow),
-            *attention.refused(rejects),
-        ]
-    )
-    listing(findings)
+    listing(ask(attention.findings, filters))
     trends(flow)
 
 
@@ -47,42 +41,84 @@ def selected(estate: pd.DataFrame) -> pd.DataFrame:
     return estate[keep & estate["device_id"].isin(filters.devices)] if filters.devices else estate[keep]
 
 
-def headline(current: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame) -> None:
+def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame) -> None:
     """The row of figures."""
     filters = chosen()
-    day = ask(queries.totals, window(filters, timedelta(hours=24))).iloc[0]
-    planned = current[(current["expected"] > 0) & (current["state"] == "known")]
-    known_out = planned[planned["facings"] == 0]
-    unknown = current.loc[current["state"] == "unknown", "device_id"].nunique()
-    unseen = len(attention.unseen(estate, filters.end))
-    available = show.percent(len(planned) - len(known_out), len(planned))
+    day = ask(queries.totals, filters, window(filters, timedelta(hours=24)).start).iloc[0]
+    now = data.live_figures(filters, ask(queries.trust_threshold))
+    available, covered = retail.availability(places), retail.coverage(places, estate)
+    out = retail.out_of_stock(places)
+    hidden = retail.planned(places)
+    hidden = hidden[hidden["state"] == "unknown"]
+    usable = sampled(day["usable"], day["scored"], day["captures"] - day["unreadable"])
+    oldest = places.loc[places["state"] == "known", "seen_at"].min()
+    known = "" if pd.isna(oldest) else f"photos up to {show.ago(oldest, filters.end)} old"
+    everyone = set(estate["device_id"]) | set(places["device_id"])
     show.figures(
         [
-            (
+            Figure(
                 "Availability",
-                available,
-                f"Planned SKUs with a facing, of {len(planned)} that a trusted photo shows.",
+                available.text,
+                f"Planned SKUs with a facing, of {int(available.whole):,} that a trusted photo shows. The bounds hold"
+                " whatever the shelves that can't be seen hold.",
+                show.sure(available),
+                "screens/inventory.py",
+                "By shelf",
+                share(),
             ),
-            (
+            Figure(
                 "Out of stock",
-                f"{len(known_out):,}",
-                f"Planned SKUs without a facing; {int(known_out['expected'].sum())} facings are missing.",
+                f"{len(out):,}" if available.whole else "unknown",
+                f"Planned SKUs without a facing; {int(out['expected'].sum())} facings are missing.",
+                f"up to {len(hidden):,} more are unknown" if len(hidden) else "exact",
+                "screens/inventory.py",
+                "Which",
+                share(state="out of stock"),
             ),
-            (
-                "Stock unknown",
-                f"{unknown} of {len(estate)}",
-                "Devices without a trusted photo in the last 12 h: their stock is unknown, not zero.",
+            Figure(
+                "Shelves seen",
+                f"{int(covered.part)} of {len(everyone)}",
+                "Coverage: devices with a trusted photo in the last 12 h. The stock of the others is unknown.",
+                known,
+                "screens/quality.py",
+                "Cameras",
+                share(),
             ),
-            ("Captures, 24 h", f"{int(day['captures']):,}", f"From {int(day['devices'])} devices."),
-            ("Usable, 24 h", show.percent(day["usable"], day["scored"]), "Of the photos scored in the last 24 h."),
-            ("Refused", f"{len(rejects):,}", "Records and photos refused in the chosen time."),
-            (
-                "Seen, 6 h",
-                f"{len(estate) - unseen} of {len(estate)}",
-                "Devices that sent a capture in the last 6 h.",
+            Figure(
+                "Usable, 24 h",
+                usable.text,
+                "Of the photos scored in the last 24 h.",
+                show.sure(usable),
+                "screens/captures.py",
+                "Worst first",
+                share(order="worst"),
+            ),
+            Figure(
+                "Captures, 24 h",
+                f"{int(day['captures']):,}",
+                f"From {int(day['devices'])} devices.",
+                f"{int(day['devices'])} devices, exact" if now is None else live_note(now),
+                "screens/captures.py",
+                "Newest",
+                share(),
+            ),
+            Figure(
+                "Refused",
+                f"{len(rejects):,}",
+                "Records and photos refused in the chosen time.",
+                "exact",
+                "screens/rejected.py",
+                "Why",
+                share(),
             ),
         ]
     )
+
+
+def live_note(now: Live) -> str:
+    """What the speed layer adds, and how old it is."""
+    age = "" if now.seen_at is None else f", {show.ago(now.seen_at, datetime.now(UTC))} old"
+    return f"{now.waiting:,} live, not in the views yet{age}"
 
 
 def listing(findings: list[attention.Finding]) -> None:
@@ -95,7 +131,7 @@ def listing(findings: list[attention.Finding]) -> None:
         return
     with st.container(border=True, gap="xsmall"):
         for finding in findings[:SHOWN]:
-            badge, what, when, link = st.columns([1.4, 5.9, 2.3, 1.6], vertical_alignment="center", gap="small")
+            badge, what, when, link = st.columns([1.4, 5.7, 2.6, 1.5], vertical_alignment="center", gap="small")
             badge.markdown(ICONS[finding.severity].format(finding.kind))
             what.markdown(show.inert(finding.what))
             when.caption(show.inert(attention.since(finding, chosen().end)) or "now")
@@ -110,11 +146,11 @@ def listing(findings: list[attention.Finding]) -> None:
 def trends(flow: pd.DataFrame) -> None:
     """Three small charts: availability, usable photos, captures."""
     filters = chosen()
-    quality = ask(queries.quality_by_device, filters).groupby("hour", as_index=False)[["usable", "scored"]].sum()
+    quality = ask(judged.quality_by_device, filters).groupby("hour", as_index=False)[["usable", "scored"]].sum()
     quality = quality[quality["scored"] > 0].assign(share=lambda q: q["usable"] / q["scored"])
     hourly = flow.groupby("hour", as_index=False)[["captures", "late"]].sum()
     drawn = [
-        ("On-shelf availability", ask(queries.availability_by_hour, filters), "available", True),
+        ("On-shelf availability", ask(retail.availability_by_hour, filters), "available", True),
         ("Usable photos", quality, "share", True),
         ("Captures an hour", hourly, "captures", False),
     ]

@@ -7,10 +7,12 @@ from datetime import timedelta
 import pandas as pd
 import streamlit as st
 
-from schemas.tables import CLASSES, MEASUREMENTS
+from schemas.tables import MEASUREMENTS, TRACKED
 from serving import charts, data, queries, show
 from serving.data import ask
+from serving.figures import sampled
 from serving.filters import chosen, share
+from serving.show import Figure
 
 WORST = 12
 LATEST_HOURS = 3
@@ -36,7 +38,7 @@ def render() -> None:
     """Draws the page."""
     filters = chosen()
     show.header("Quality", "Which cameras can be trusted, since when not, and what is wrong with their photos.")
-    hourly = ask(queries.quality_by_device, filters)
+    hourly = ask(judged.quality_by_device, filters)
     if hourly.empty or int(hourly["scored"].sum()) == 0:
         show.nothing(
             "No scored photos in this window.",
@@ -44,46 +46,93 @@ def render() -> None:
             "facings rebuild quality --lake LAKE",
         )
         return
-    sample = ask(queries.captures, filters, limit=SAMPLE)
     trust = ask(queries.trust_threshold)
     scored, usable = int(hourly["scored"].sum()), int(hourly["usable"].sum())
     latest = hourly[hourly["scored"] > 0].sort_values("hour").groupby("device_id").tail(LATEST_HOURS)
     shares = latest.groupby("device_id")[["usable", "scored"]].sum()
     doubtful = int((shares["usable"] < 0.5 * shares["scored"]).sum())
+    cameras = ask(judged.cameras, filters)
+    drifting = cameras[cameras["drift"].notna()]
+    unreadable = int(ask(queries.totals, filters).iloc[0]["unreadable"])
+    usable_share = sampled(usable, scored, int(hourly["captures"].sum()) - unreadable)
     show.figures(
         [
-            (
+            Figure(
                 "Usable photos",
-                show.percent(usable, scored),
+                usable_share.text,
                 f"Photos whose probability of being good is at least {trust:g}.",
+                show.sure(usable_share),
+                "screens/captures.py",
+                "Worst first",
+                share(order="worst"),
             ),
-            ("Photos scored", f"{scored:,}", f"Of {int(hourly['captures'].sum()):,} captures in the chosen time."),
-            (
+            Figure(
+                "Photos scored",
+                f"{scored:,}",
+                f"Of {int(hourly['captures'].sum()):,} captures in the chosen time.",
+                f"of {int(hourly['captures'].sum()):,} captures",
+            ),
+            Figure(
                 "Cameras in doubt",
                 f"{doubtful} of {len(shares)}",
                 "Devices with under half of their photos usable, over their last three hours with photos.",
+                "exact",
             ),
-            (
+            Figure(
+                "Cameras drifting",
+                f"{len(drifting)} of {len(cameras)}" if len(cameras) else "unknown",
+                "Devices whose photos on their latest day are not what is normal for them.",
+                "medians of a day" if len(cameras) else "view cameras is not built",
+            ),
+            Figure(
                 "Unreadable",
-                f"{int(sample['unreadable'].notna().sum()):,}",
-                "Photos whose header passed and whose pixels did not decode.",
+                f"{unreadable:,}",
+                "Captures of photos whose header passed and whose pixels did not decode.",
+                "exact",
+                "screens/rejected.py",
+                "Why",
+                share(),
             ),
         ]
     )
     show.section("Usable share, by device and time")
     st.altair_chart(charts.share_map(cells(hourly, filters)))
+    drift(cameras)
     mix, spread = st.columns(2, gap="medium")
     with mix:
         show.section("What the photos are", "The likeliest class of each photo.")
-        st.altair_chart(charts.class_mix(kinds(sample)))
+        st.altair_chart(charts.class_mix(ask(judged.kinds, filters)))
     with spread:
-        distribution(sample, trust)
+        distribution(filters, trust)
     show.section("Worst photos", "Least likely to be good, first.")
     worst = ask(queries.captures, filters, order="worst", limit=WORST)
     worst = worst[worst["p_good"] < trust]
     if worst.empty:
         st.success("Every photo in this window is usable.", icon=":material/check_circle:")
     sheet(worst)
+
+
+def drift(cameras: pd.DataFrame) -> None:
+    """Cameras beside their own normal, day by day."""
+    if cameras.empty:
+        return
+    show.section("Cameras beside their own normal", "Medians of a day; the band is what a camera may differ by.")
+    drifting = cameras[cameras["drift"].notna()]
+    if len(drifting):
+        rows = drifting.assign(since=show.times(drifting["since"]), good=100 * drifting["p_good"].astype(float))
+        names = {
+            "device_id": "Device",
+            "store_id": "Store",
+            "drift": "Than normal",
+            "since": "Since (UTC)",
+            "good": "Good",
+        }
+        show.table(rows, names, formats={"good": "%.0f %%"}, name="drifting-cameras")
+    left, right = st.columns(2)
+    device = left.selectbox("Camera", list(cameras["device_id"]), key="camera", bind="query-params")
+    measured = right.selectbox("Measurement by day", TRACKED, format_func=lambda name: NAMES.get(name, name))
+    days = ask(judged.camera_days, chosen(), measured)
+    st.altair_chart(charts.camera_days(days[days["device_id"] == device]))
 
 
 def cells(hourly: pd.DataFrame, filters: queries.Filters) -> pd.DataFrame:
@@ -95,20 +144,7 @@ def cells(hourly: pd.DataFrame, filters: queries.Filters) -> pd.DataFrame:
     return rows.assign(hour=rows["start"], stop=rows["start"] + pd.Timedelta(step), share=share_of)
 
 
-def kinds(sample: pd.DataFrame) -> pd.DataFrame:
-    """Photos of each device by their likeliest class."""
-    columns = [f"p_{name}" for name in CLASSES]
-    filled = sample[columns].astype(float).fillna(-1.0)
-    kind = filled.idxmax(axis=1).str.removeprefix("p_").where(sample["p_good"].notna(), "not scored")
-    return (
-        sample.assign(kind=kind)
-        .groupby(["device_id", "kind"], as_index=False)
-        .size()
-        .rename(columns={"size": "photos"})
-    )
-
-
-def distribution(sample: pd.DataFrame, trust: float) -> None:
+def distribution(filters: queries.Filters, trust: float) -> None:
     """Histogram of one measurement."""
     show.section("How they measure")
     column = st.selectbox(
@@ -118,20 +154,22 @@ def distribution(sample: pd.DataFrame, trust: float) -> None:
         key="measure",
         label_visibility="collapsed",
     )
-    rows = sample[[column, "p_good"]].dropna(subset=[column])
-    verdict = rows["p_good"].map(lambda p: "not scored" if pd.isna(p) else "usable" if p >= trust else "not usable")
-    st.altair_chart(charts.histogram(rows.assign(verdict=verdict)[[column, "verdict"]], column))
-    if int(sample["matching"].iloc[0]) > len(sample):
-        st.caption(f"Of the newest {len(sample):,} of {int(sample['matching'].iloc[0]):,} captures.")
+    rows = ask(judged.measured, filters, str(column), SAMPLE).dropna(subset=["value"])
+    if rows.empty:
+        st.caption("This lake's photos have not been measured so yet: rebuild quality.")
+        return
+    verdict = rows["p_good"].map(lambda p: "usable" if p >= trust else "not usable")
+    st.altair_chart(charts.histogram(pd.DataFrame({"value": rows["value"].astype(float), "verdict": verdict}), "value"))
+    if int(rows["matching"].iloc[0]) > len(rows):
+        st.caption(f"A sample of {len(rows):,} of {int(rows['matching'].iloc[0]):,} scored photos.")
 
 
 def sheet(rows: pd.DataFrame) -> None:
     """Thumbnails, each with a link to its capture."""
-    uri = st.session_state["lake_uri"]
     with st.container(horizontal=True, gap="small"):
         for row in show.each(rows.drop_duplicates("sha256")):
             with st.container(width=208, gap="xsmall"):
-                picture = data.thumbnail(uri, row.sha256)
+                picture = data.thumbnail(row.sha256)
                 if picture is None:
                     st.caption("This photo does not decode.")
                 else:

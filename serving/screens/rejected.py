@@ -5,12 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from schemas.reasons import Reason
 from serving import charts, data, queries, show
 from serving.attention import remedy
 from serving.data import ask
 from serving.filters import chosen
+from serving.show import Figure
 
 LISTED = 1000
+STATES = {"ok": "replayed", "again": "refused again"}
 PREVIEW_BYTES = 2000
 _PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"II*\x00", b"MM\x00*", b"BM")
 
@@ -28,16 +31,24 @@ def render() -> None:
     reasons = sorted(set(every["reason"]))
     by_reason = every.groupby("reason", as_index=False).size().rename(columns={"size": "records"})
     total = int(every["matching"].iloc[0])
+    again: dict[str, str] = dict(ask(queries.replays)[["reject_id", "outcome"]].itertuples(index=False))
+    every = every.assign(state=[STATES.get(again.get(name, ""), "open") for name in every["reject_id"]])
     show.figures(
         [
-            ("Refused", f"{total:,}", "Records and photos in the chosen time."),
-            ("Reasons", f"{len(reasons)}", "Different reasons."),
-            (
+            Figure("Refused", f"{total:,}", "Records and photos in the chosen time.", "exact"),
+            Figure("Reasons", f"{len(reasons)}", "Different reasons."),
+            Figure(
+                "Still open",
+                f"{int((every['state'] != 'replayed').sum()):,}",
+                "Records that no replay has taken in since.",
+                f"{int((every['state'] == 'replayed').sum()):,} replayed",
+            ),
+            Figure(
                 "Devices",
                 f"{every.loc[every['device_id'] != 'unknown', 'device_id'].nunique()}",
                 "Devices that the records name.",
             ),
-            (
+            Figure(
                 "Origin unknown",
                 f"{int((every['device_id'] == 'unknown').sum()):,}",
                 "Records that did not tell their device.",
@@ -61,7 +72,9 @@ def render() -> None:
         "Reason", ["", *reasons], key="reason", bind="query-params", format_func=lambda value: value or "every reason"
     )
     rows = ask(queries.rejected, chosen(), reason=reason or "", limit=LISTED)
+    rows = rows.assign(state=[STATES.get(again.get(name, ""), "open") for name in rows["reject_id"]])
     remedies(sorted(set(rows["reason"])), bool(reason))
+    replay(reason or "")
     row = pick(rows)
     if row is not None:
         preview(row)
@@ -77,12 +90,21 @@ def remedies(reasons: list[str], one: bool) -> None:
         show.table(table, {"reason": "Reason", "remedy": "What to do"}, height=38 + 35 * len(table))
 
 
+def replay(reason: str) -> None:
+    """The command that takes the refused in again, once their cause is gone."""
+    with st.expander("Take them in again", expanded=bool(reason)):
+        st.caption("When the cause is gone, replay what was kept; what is refused once more stays here.")
+        which = f" --reason {reason}" if reason in set(Reason) else ""
+        st.code(f"facings rejected replay{which} --lake {data.lake_uri()}", language="bash")
+
+
 def pick(rows: pd.DataFrame) -> pd.Series | None:
     """The table, and the row selected in it."""
     shown = rows.assign(at=show.times(rows["occurred_at"]))
     names = {
         "at": "When (UTC)",
         "reason": "Reason",
+        "state": "State",
         "store_id": "Store",
         "device_id": "Device",
         "detail": "Detail",
@@ -98,9 +120,8 @@ def pick(rows: pd.DataFrame) -> pd.Series | None:
         on_select="rerun",
         selection_mode="single-row",
     )
-    st.caption(
-        f"Showing {len(rows):,} of {int(rows['matching'].iloc[0]):,}. Click a row's box to see what was refused."
-    )
+    st.caption("Click a row's box to see what was refused.")
+    show.under(shown[list(names)].rename(columns=names), len(rows), int(rows["matching"].iloc[0]), "rejected")
     places = event["selection"]["rows"]
     return rows.iloc[places[0]] if places and places[0] < len(rows) else rows.iloc[0] if len(rows) else None
 
@@ -108,7 +129,7 @@ def pick(rows: pd.DataFrame) -> pd.Series | None:
 def preview(row: pd.Series) -> None:
     """The payload as inert text or hexadecimal; a photo only by its size."""
     show.section(f"What was refused: {show.inert(row['reason'])}")
-    content = data.payload(st.session_state["lake_uri"], str(row["reject_id"]))
+    content = data.payload(str(row["reject_id"]))
     st.text(str(row["origin"]))
     st.code(describe(content), language=None, wrap_lines=True)
 

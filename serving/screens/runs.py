@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import streamlit as st
 
 from serving import charts, data, queries, show
 from serving.data import ask
+from serving.filters import share
+from serving.graph import lineage_graph
+from serving.show import Figure
 
 LISTED = 500
 
@@ -20,22 +25,7 @@ def render() -> None:
     if rows.empty:
         show.nothing("No runs yet.", "Each ingest and rebuild leaves a row here:", "facings rebuild --lake LAKE")
         return
-    counted = rows[rows["rows_in"].notna() & (rows["status"] == "ok")]
-    gaps = counted[counted["rows_in"] != counted[["rows_ok", "rows_skipped", "rows_rejected"]].sum(axis=1)]
-    failed = int((rows["status"] == "failed").sum())
-    show.figures(
-        [
-            ("Runs", f"{rows['run_id'].nunique():,}", "Different runs; each has one or more steps."),
-            ("Steps", f"{int(rows['matching'].iloc[0]):,}", "Rows of the ledger."),
-            ("Failed steps", f"{failed:,}", "Steps that ended with an error; the last version stayed readable."),
-            ("Unaccounted", f"{len(gaps):,}", "Steps whose rows in differ from ok + skipped + rejected. Must be 0."),
-            (
-                f"Last run, {show.moment(rows['started_at'].max(), '%d %b')}",
-                show.moment(rows["started_at"].max(), "%H:%M"),
-                "UTC.",
-            ),
-        ]
-    )
+    headline(rows)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         show.section("Duration of each step")
@@ -51,11 +41,90 @@ def render() -> None:
             {"step": "Step", "status": "Status", "version": "Version", "seconds": "Seconds", "at": "Finished (UTC)"},
             formats={"seconds": "%.2f"},
         )
+    lineage(rows)
+    checks()
     show.section("Steps")
     steps(rows)
     with st.expander("Versions that this page was drawn from"):
         versions = pd.DataFrame(data.current_versions(), columns=["table", "version"])
         show.table(versions, {"table": "Table", "version": "Version"}, height=38 + 35 * len(versions))
+
+
+def headline(rows: pd.DataFrame) -> None:
+    """The row of figures."""
+    counted = rows[rows["rows_in"].notna() & (rows["status"] == "ok")]
+    gaps = counted[counted["rows_in"] != counted[["rows_ok", "rows_skipped", "rows_rejected"]].sum(axis=1)]
+    failed = int((rows["status"] == "failed").sum())
+    broken = ask(queries.checks)
+    known = broken[broken["status"] != "ok"]
+    show.figures(
+        [
+            Figure("Runs", f"{rows['run_id'].nunique():,}", "Different runs; each has one or more steps."),
+            Figure("Steps", f"{int(rows['matching'].iloc[0]):,}", "Rows of the ledger."),
+            Figure("Failed steps", f"{failed:,}", "Steps that ended with an error; the last version stayed readable."),
+            Figure(
+                "Unaccounted",
+                f"{len(gaps):,}",
+                "Steps whose rows in differ from ok + skipped + rejected. Must be 0.",
+            ),
+            Figure(
+                "Checks broken",
+                f"{len(known)} of {len(broken)}" if len(broken) else "unknown",
+                "Rules on the lake's health, at their last check.",
+                "" if len(broken) else "no check has run",
+            ),
+            Figure(
+                f"Last run, {show.moment(rows['started_at'].max(), '%d %b')}",
+                show.moment(rows["started_at"].max(), "%H:%M"),
+                "UTC.",
+                "",
+                "screens/travel.py",
+                "What changed",
+                share(),
+            ),
+        ]
+    )
+
+
+def lineage(rows: pd.DataFrame) -> None:
+    """From which versions the tables were made, as a graph of the last run of each step or of one run."""
+    show.section("Lineage", "Tables and their versions; an arrow is a step that read the one and wrote the other.")
+    runs = list(dict.fromkeys(rows["run_id"]))
+    picked = st.selectbox(
+        "Run", ["", *runs], key="run", bind="query-params", format_func=lambda v: v or "the last of each step"
+    )
+    shown = rows[rows["run_id"] == picked] if picked else rows[rows["status"] == "ok"].drop_duplicates("step")
+    graph = lineage_graph(shown)
+    if graph is None:
+        st.caption("These steps told no sources.")
+    else:
+        st.graphviz_chart(graph, width="content")
+    with st.expander("Code and parameters"):
+        told = shown.assign(
+            sources=[", ".join(f"{k} {v}" for k, v in sources_of(text).items()) for text in shown["sources"]]
+        )
+        names = {"step": "Step", "code": "Code", "engine": "Engine", "parameters": "Parameters", "sources": "Sources"}
+        show.table(told, names, name="lineage")
+
+
+def sources_of(text: object) -> dict[str, object]:
+    """Versions by table out of a run's `sources`; empty where it tells none."""
+    try:
+        found = json.loads(str(text))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def checks() -> None:
+    """The last verdict on each rule."""
+    rows = ask(queries.checks)
+    if rows.empty:
+        return
+    show.section("Checks", "Rules on the lake's health, at their last check; those that are broken first.")
+    rows = rows.assign(at=show.times(rows["checked_at"])).sort_values("status", key=lambda s: s == "ok", kind="stable")
+    names = {"status": "Status", "level": "Level", "rule": "Rule", "value": "Value", "limit": "Limit"}
+    show.table(rows, {**names, "at": "Checked (UTC)", "detail": "Detail"}, name="checks")
 
 
 def steps(rows: pd.DataFrame) -> None:
@@ -88,7 +157,9 @@ def steps(rows: pd.DataFrame) -> None:
         "run_id": "Run",
         "detail": "Detail",
     }
-    show.table(rows, {**names, **counts, **traces}, matching=int(rows["matching"].iloc[0]), formats={"seconds": "%.2f"})
+    formats = {"seconds": "%.2f"}
+    matching = int(rows["matching"].iloc[0])
+    show.table(rows, {**names, **counts, **traces}, matching=matching, formats=formats, name="runs")
 
 
 render()

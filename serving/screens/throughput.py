@@ -1,63 +1,125 @@
-"""Throughput: how captures flow from the camera into the views, and where they wait."""
+"""Throughput: how captures flow from the camera into the views, where they wait, and what that costs."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 import pandas as pd
 import streamlit as st
 
-from serving import charts, queries, show
+from serving import charts, data, flow, live, queries, show
 from serving.data import ask
-from serving.filters import chosen
+from serving.filters import chosen, share
+from serving.show import Figure
 
 STAGES = {"capture_to_receipt": "Capture to receipt", "receipt_to_view": "Receipt to view"}
+ABOUT = {
+    "captured": "Records that devices told of: those archived and those refused.",
+    "received": "Records that arrived. The time is from the camera to us: network and retries of the device.",
+    "archived": "Captures in master. The time is from receipt to the end of the run that took them in.",
+    "scored": "Captures whose photo was measured. The time is from being archived to the end of the run that scored.",
+    "in view": "Captures whose facings the inventory shows. The time is from being scored to the end of that rebuild.",
+}
 
 
 def render() -> None:
     """Draws the page."""
     show.header("Throughput", "How captures flow from the camera into the views, and where they wait.")
-    flow = ask(queries.throughput, chosen())
-    if flow.empty:
+    hourly = ask(queries.throughput, chosen())
+    if hourly.empty:
         show.nothing(
             "No throughput in this window.",
             "Widen the filters, or build the view:",
             "facings rebuild throughput --lake LAKE",
         )
         return
+    headline(hourly)
+    through = ask(flow.stages, chosen())
+    diagram(through)
+    st.info(bottleneck(through, hourly), icon=":material/hourglass_top:")
+    both_layers()
+    beside_the_past()
+    latencies(hourly)
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        refused()
+    with right:
+        costs()
+    show.section("Devices")
+    devices(hourly)
+
+
+def headline(hourly: pd.DataFrame) -> None:
+    """The row of figures."""
     totals = ask(queries.totals, chosen()).iloc[0]
-    captures = int(totals["captures"])
-    twice = int(totals["captures"] - totals["images"])
+    captures, twice = int(totals["captures"]), int(totals["captures"] - totals["images"])
+    late, refusals = int(hourly["late"].sum()), int(hourly["rejected"].sum())
     show.figures(
         [
-            ("Captures", f"{captures:,}", "Records taken in the chosen time."),
-            (
-                "Distinct photos",
-                f"{int(totals['images']):,}",
-                f"{twice:,} captures show a photo that another one has too: sent twice, or the same scene file.",
+            Figure(
+                "Captures",
+                f"{captures:,}",
+                "Captures taken in the chosen time.",
+                f"{int(totals['devices']):,} devices",
+                "screens/captures.py",
+                "Newest",
+                share(),
             ),
-            (
+            Figure(
                 "Same photo again",
                 f"{twice:,}",
-                "Captures beyond the first with the same content; stored and processed once.",
+                "Captures beyond the first with the same content: sent twice, or the same scene; stored once.",
+                show.percent(twice, captures),
             ),
-            (
+            Figure(
                 "Late",
-                show.percent(int(flow["late"].sum()), captures),
-                f"{int(flow['late'].sum()):,} captures arrived later than allowed.",
+                show.percent(late, captures),
+                "Captures that arrived later than allowed.",
+                f"{late:,} captures",
             ),
-            ("Refused", f"{int(flow['rejected'].sum()):,}", "Records and photos that could not be taken."),
-            ("Volume", show.size(float(flow["bytes"].sum())), "Bytes of distinct photos."),
+            Figure(
+                "Refused",
+                f"{refusals:,}",
+                "Records and photos that could not be taken.",
+                "exact",
+                "screens/rejected.py",
+                "Why",
+                share(),
+            ),
+            Figure("Volume", show.size(float(hourly["bytes"].sum())), "Bytes of distinct photos.", "exact"),
         ]
     )
-    st.info(bottleneck(flow), icon=":material/hourglass_top:")
-    show.section("Captures an hour, by store")
-    st.altair_chart(
-        charts.bars_by_hour(
-            flow.loc[flow["captures"] > 0, ["hour", "store_id", "captures"]], "captures", "store_id", title="captures"
-        )
-    )
-    stages(flow)
-    show.section("Devices")
-    devices(flow)
+
+
+def diagram(through: flow.Flow) -> None:
+    """The stages in a row, with what each counts, how long it took, and what left the way there."""
+    show.section("From the camera into the views", "Times: median, and what 99 of 100 stay under.")
+    lost = {
+        "archived": (through.refused, "refused", "screens/rejected.py"),
+        "scored": (through.unreadable, "unreadable", "screens/rejected.py"),
+        "in view": (through.unseen, "without annotation", ""),
+    }
+    worst = through.bottleneck
+    with st.container(horizontal=True, gap="small"):
+        for stage in through.stages:
+            with st.container(border=True, width="stretch", height="stretch", gap="xxsmall"):
+                st.metric(
+                    f"{'' if stage.name == 'captured' else '→ '}{stage.name}",
+                    f"{stage.count:,}",
+                    help=ABOUT[stage.name],
+                )
+                if stage.p50_s is not None:
+                    slow = ":orange-badge[bottleneck] " if stage is worst else ""
+                    st.caption(f"{slow}after {show.span(stage.p50_s)}; 99 %: {show.span(stage.p99_s)}")
+                elif stage.name != "captured":
+                    st.caption("time not told by any run")
+                count, what, page = lost.get(stage.name, (0, "", ""))
+                if stage.name == "scored" and through.waiting:
+                    st.caption(f"{through.waiting:,} waiting")
+                if count and page:
+                    st.page_link(page, label=f"{count:,} {what}", icon=":material/call_split:", query_params=share())
+                elif count:
+                    st.caption(f"{count:,} {what}")
 
 
 def weighted(rows: pd.DataFrame, column: str) -> float:
@@ -69,17 +131,15 @@ def weighted(rows: pd.DataFrame, column: str) -> float:
     return float(known.loc[known["captures"].cumsum() >= known["captures"].sum() / 2, column].iloc[0])
 
 
-def bottleneck(flow: pd.DataFrame) -> str:
+def bottleneck(through: flow.Flow, hourly: pd.DataFrame) -> str:
     """The stage that takes longest, and the store that is slowest to deliver, in a sentence."""
-    typical = {name: weighted(flow, f"{name}_p50_s") for name in STAGES}
-    known = {name: value for name, value in typical.items() if pd.notna(value)}
-    if not known:
-        return "No stage has been timed yet."
-    slow = max(known, key=lambda name: known[name])
-    text = f"The bottleneck is {STAGES[slow].lower()}: typically {show.span(known[slow])}."
-    if others := [f"{STAGES[name].lower()} {show.span(value)}" for name, value in known.items() if name != slow]:
-        text = f"{text[:-1]}, beside {' and '.join(others)}."
-    stores = {str(store): weighted(rows, "capture_to_receipt_p50_s") for store, rows in flow.groupby("store_id")}
+    slow = through.bottleneck
+    if slow is None or slow.p50_s is None:
+        text = "No stage has been timed yet."
+    else:
+        before = through.stages[[stage.name for stage in through.stages].index(slow.name) - 1].name
+        text = f"The bottleneck is from {before} to {slow.name}: typically {show.span(slow.p50_s)}."
+    stores = {str(store): weighted(rows, "capture_to_receipt_p50_s") for store, rows in hourly.groupby("store_id")}
     stores = {store: value for store, value in stores.items() if pd.notna(value)}
     if len(stores) > 1:
         worst = max(stores, key=lambda store: stores[store])
@@ -88,33 +148,108 @@ def bottleneck(flow: pd.DataFrame) -> str:
     return show.inert(text)
 
 
-def stages(flow: pd.DataFrame) -> None:
+def both_layers() -> None:
+    """What the speed layer adds, and whether it agrees with batch."""
+    filters, trust = chosen(), ask(queries.trust_threshold)
+    now = data.live_figures(filters, trust)
+    if now is None:
+        st.caption("The speed layer holds nothing now: every figure is of the batch views.")
+        return
+    show.section(
+        "Live", "What the speed layer saw and the batch views don't hold yet; merged, each capture counts once."
+    )
+    same, apart = ask(live.agreement, filters, trust)
+    age = "unknown" if now.seen_at is None else show.ago(now.seen_at, datetime.now(UTC))
+    rate = "every one scored" if now.rate is None or now.rate >= 1 else f"{100 * now.rate:.0f} % scored"
+    show.figures(
+        [
+            Figure("Captures, merged", f"{now.captures:,}", "Batch rows, and realtime ones that batch lacks.", "exact"),
+            Figure("Only live", f"{now.waiting:,}", "Captures that the batch views don't hold yet.", "exact"),
+            Figure("Usable, merged", now.usable.text, "Share of usable photos.", show.sure(now.usable)),
+            Figure(
+                "Event to score",
+                show.span(now.latency_p50_s),
+                "Median from the event to its score.",
+                f"99 %: {show.span(now.latency_p99_s)}; newest {age} old; {rate}",
+            ),
+            Figure(
+                "Layers agree",
+                same.text,
+                "Photos that both layers scored and gave the same verdict.",
+                f"of {int(same.whole):,} photos{'' if apart is None else f'; p_good {apart:.3f} apart'}",
+            ),
+        ]
+    )
+
+
+def beside_the_past() -> None:
+    """Captures an hour beside what is usual."""
+    told = ask(flow.arrivals, chosen())
+    show.section("Captures an hour, beside the past", "The band spans the least and the most of those hours.")
+    st.altair_chart(charts.arrivals(told.rows))
+    if not told.basis:
+        st.caption("No earlier day to compare with yet.")
+        return
+    change = f"{100 * (told.now / told.usual - 1):+.0f} %" if told.usual else "none before"
+    st.caption(f"Usual: the median of {told.basis}. {told.now:,} captures beside {told.usual:,.0f} ({change}).")
+
+
+def latencies(hourly: pd.DataFrame) -> None:
     """Latency of each stage by hour: the median device's median, and the worst device's p99."""
     for column, (stage, title) in zip(st.columns(len(STAGES)), STAGES.items(), strict=True):
-        hourly = flow.groupby("hour", as_index=False).agg(
+        rows = hourly.groupby("hour", as_index=False).agg(
             p50=(f"{stage}_p50_s", "median"), p99=(f"{stage}_p99_s", "max")
         )
-        hourly = hourly.dropna()
-        hourly[["p50", "p99"]] = hourly[["p50", "p99"]].clip(lower=0.01)
+        rows = rows.dropna()
+        rows[["p50", "p99"]] = rows[["p50", "p99"]].clip(lower=0.01)
         with column:
             show.section(title, "p50: the median of the devices' medians. p99: the slowest device's. Logarithmic.")
-            if hourly.empty:
+            if rows.empty:
                 st.caption("Not timed in this window.")
             else:
-                st.altair_chart(charts.latency(hourly))
+                st.altair_chart(charts.latency(rows))
 
 
-def devices(flow: pd.DataFrame) -> None:
+def refused() -> None:
+    """Refused by reason."""
+    show.section("Refused, by reason")
+    rows = ask(queries.rejected, chosen())
+    if rows.empty:
+        st.caption("Nothing was refused.")
+        return
+    by_reason = rows.groupby("reason", as_index=False).size().rename(columns={"size": "records"})
+    st.altair_chart(charts.counts(by_reason, "reason", "records"))
+    st.page_link("screens/rejected.py", label="What they are", icon=":material/arrow_forward:", query_params=share())
+
+
+def costs() -> None:
+    """What each step took and cost, per thousand captures received."""
+    show.section("Cost of a thousand captures", "Runs that finished in the window, over the captures received in it.")
+    rows = ask(flow.costs, chosen())
+    if rows.empty:
+        st.caption("No run finished in this window.")
+        return
+    names = {"step": "Step", "runs": "Runs", "seconds": "Seconds", "seconds_k": "s / 1000", "cost_k": "Cost / 1000"}
+    formats = {"seconds": "%.2f", "seconds_k": "%.2f", "cost_k": "%.4f"}
+    show.table(rows, names, formats=formats, name="cost-by-step")
+    if rows["cost_k"].isna().all():
+        st.caption("Set FACINGS_COST_PER_CORE_HOUR, and runs carry their cost.")
+    else:
+        st.caption(f"All steps: {rows['cost_k'].sum():.4f} for a thousand captures, in the currency of the rate.")
+
+
+def devices(hourly: pd.DataFrame) -> None:
     """Totals of each device."""
     keys = ["store_id", "device_id"]
-    rows = flow.groupby(keys, as_index=False)[["captures", "images", "late", "rejected", "unreadable", "bytes"]].sum()
-    typical = [show.span(weighted(group, "capture_to_receipt_p50_s")) for _, group in flow.groupby(keys)]
+    rows = hourly.groupby(keys, as_index=False)[["captures", "images", "late", "rejected", "unreadable", "bytes"]].sum()
+    typical = [weighted(group, "capture_to_receipt_p50_s") for _, group in hourly.groupby(keys)]
     rows = rows.assign(typical=typical, megabytes=(rows["bytes"] / 1e6).round(1)).sort_values(
         ["late", "captures"], ascending=False
     )
     names = {"store_id": "Store", "device_id": "Device", "captures": "Captures", "images": "Photos", "late": "Late"}
-    more = {"rejected": "Refused", "unreadable": "Unreadable", "megabytes": "MB", "typical": "Typical delivery"}
-    show.table(rows.head(500), {**names, **more}, matching=len(rows), formats={"megabytes": "%.1f"})
+    more = {"rejected": "Refused", "unreadable": "Unreadable", "megabytes": "MB", "typical": "Typical delivery, s"}
+    formats = {"megabytes": "%.1f", "typical": "%.1f"}
+    show.table(rows.head(500), {**names, **more}, matching=len(rows), formats=formats, name="throughput")
 
 
 render()

@@ -32,6 +32,11 @@ def photo(seed: int, size: int = 64) -> bytes:
     return bytes(simplejpeg.encode_jpeg(np.kron(coarse, np.ones((size // 8, size // 8, 1), np.uint8)), 95))
 
 
+def sent_again(data: bytes, quality: int = 70) -> bytes:
+    """The same photo in other bytes."""
+    return bytes(simplejpeg.encode_jpeg(simplejpeg.decode_jpeg(data), quality))
+
+
 def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 

@@ -11,13 +11,22 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batch.rebuild import RebuildSettings
 from lake import Lake
 from tests.batch import build
 from tests.batch.build import Clock, lake_at, photo, put_boxes, put_capture, put_image, rows, run
 
+SETTINGS = RebuildSettings(camera_captures=2)
 ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("capture"), st.integers(0, 5), st.sampled_from(["d1", "d2"]), st.integers(0, 9000)),
+        st.tuples(
+            st.just("again"),
+            st.integers(0, 1),
+            st.sampled_from(["d1", "d2"]),
+            st.integers(0, 3),
+            st.sampled_from([95, 70]),
+        ),
         st.tuples(st.just("boxes"), st.integers(0, 5), st.lists(st.sampled_from(["cola", "milk", None]), max_size=3)),
         st.tuples(st.just("broken"), st.integers(6, 8)),
         st.tuples(st.just("door"), st.integers(0, 3), st.sampled_from(["open", "close"]), st.integers(0, 9000)),
@@ -37,6 +46,10 @@ def act(lake: Lake, number: int, action: tuple[Any, ...], clock: Clock) -> None:
         put_image(lake, photo(rest[0]))
         named = f"door-{rest[0] % 3}" if rest[0] % 2 else None
         put_capture(lake, f"c{number}", build.sha(photo(rest[0])), device=rest[1], taken=rest[2], door_event_id=named)
+    elif kind == "again":  # minutes apart and days apart: bursts, and normals of cameras
+        name = put_image(lake, build.sent_again(photo(rest[0]), rest[3]))
+        put_boxes(lake, name, "cola", made=number)
+        put_capture(lake, f"c{number}", name, device=rest[1], taken=number % 3 * 86400 + rest[2] * 200)
     elif kind == "boxes":
         put_boxes(lake, build.sha(photo(rest[0])), *rest[1], made=number)
     elif kind == "broken":
@@ -60,18 +73,18 @@ def act(lake: Lake, number: int, action: tuple[Any, ...], clock: Clock) -> None:
         for name in ("master/images", "master/annotations", "views/crops", "views/quality"):
             DeltaTable(lake.storage.table_uri(name)).optimize.compact()
     else:
-        run(lake, clock=clock)
+        run(lake, clock=clock, settings=SETTINGS)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(actions=ACTIONS)
 def test_incremental_gives_the_rows_of_full(tmp_path_factory: pytest.TempPathFactory, actions: list[Any]) -> None:
     lake, clock = lake_at(tmp_path_factory.mktemp("lake")), Clock()
     for number, action in enumerate(actions):
         act(lake, number, action, clock)
-    run(lake, clock=clock)
+    run(lake, clock=clock, settings=SETTINGS)
     step_by_step = rows(lake)
-    run(lake, clock=clock, full=True)
+    run(lake, clock=clock, settings=SETTINGS, full=True)
     assert rows(lake) == step_by_step
     _nothing_is_lost(lake)
 
@@ -142,8 +155,6 @@ def test_a_late_photo_completes_an_annotation_that_came_first(tmp_path: Path) ->
 
 
 def test_changed_parameters_rebuild_in_full(lake: Lake) -> None:
-    from batch.rebuild import RebuildSettings
-
     run(lake)
     report = run(lake, "crops", settings=RebuildSettings(crop_quality=50))
     assert (report.views[0].mode, report.views[0].why) == ("full", "changed parameters: crop_quality")

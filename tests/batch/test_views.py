@@ -180,5 +180,5 @@ def test_one_photo_sent_for_two_captures_is_cut_once_and_counted_for_both(lake: 
 
 
 def test_an_unknown_view_names_those_there_are(lake: Lake) -> None:
-    with pytest.raises(LakeError, match="crops, quality, inventory, throughput, visits"):
+    with pytest.raises(LakeError, match="crops, quality, likeness, repeats, cameras, inventory, throughput, visits"):
         run(lake, "stock")

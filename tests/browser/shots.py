@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-PAGES = ("overview", "inventory", "throughput", "quality", "captures", "rejected", "runs")
+PAGES = ("overview", "inventory", "throughput", "quality", "captures", "rejected", "runs", "travel", "store")
 ARGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from lake import Lake
+from lake.parquet import conform
+from schemas.tables import CAPTURES
 
 _SPEC = importlib.util.spec_from_file_location("browser_shots", Path(__file__).with_name("shots.py"))
 assert _SPEC is not None
@@ -24,7 +29,10 @@ KEY_TEXT = {
     "captures": "Where it came from",
     "rejected": "What was refused",
     "runs": "Last run of each step",
+    "travel": "Then and now",
+    "store": "Refill",
 }
+TITLES = {"travel": "Time travel", "store": "Store sheet"}
 
 
 def is_fault(message: ConsoleMessage) -> bool:
@@ -59,7 +67,7 @@ def whole(page: Page) -> None:
 def test_a_page_is_drawn_whole(tab, dashboard: str, shots_folder: Path, name: str):
     tab.page.goto(shots.address(dashboard, name))
     whole(tab.page)
-    expect(tab.page.get_by_role("heading", name=name.capitalize(), exact=True)).to_be_visible()
+    expect(tab.page.get_by_role("heading", name=TITLES.get(name, name.capitalize()), exact=True)).to_be_visible()
     expect(tab.page.get_by_text(KEY_TEXT[name]).first).to_be_visible()
     shots.grow(tab.page, 1440, 900)
     tab.page.screenshot(path=shots_folder / f"{name}.png")
@@ -105,7 +113,7 @@ def test_a_finding_leads_to_its_page_with_its_filter(tab, dashboard: str):
     page.wait_for_url("**/inventory*device=cooler-1*")
     whole(page)
     expect(page.get_by_test_id("stMetric").filter(has_text="Out of stock")).to_contain_text("1")
-    expect(page.get_by_test_id("stMetric").filter(has_text="At plan")).to_contain_text("2")
+    expect(page.get_by_test_id("stMetric").filter(has_text="Missing facings")).to_contain_text("3")
     assert tab.faults == []
 
 
@@ -133,4 +141,63 @@ def test_text_from_a_device_stays_text(tab, dashboard: str):
 def test_an_unknown_filter_value_is_no_error(tab, dashboard: str):
     tab.page.goto(f"{dashboard}/captures?device=%3Cscript%3E&store=..%2F..&range=soon&capture=nothing")
     whole(tab.page)
+    assert tab.faults == []
+
+
+def test_the_past_is_shown_as_it_was_and_leads_back_to_now(tab, dashboard: str):
+    page = tab.page
+    page.goto(f"{dashboard}/?at=views/inventory%400")
+    whole(page)
+    expect(page.get_by_text("This is the past")).to_be_visible()
+    expect(page.get_by_test_id("stMetric").filter(has_text="Availability")).to_contain_text("unknown")
+    page.get_by_role("button", name="Back to now").click()
+    expect(page.get_by_text("This is the past")).to_have_count(0)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Availability")).to_contain_text("91.7 %")
+    page.goto(f"{dashboard}/?at=the%20day%20before")
+    expect(page.get_by_text("is no moment")).to_be_visible()
+
+
+def test_a_table_is_downloaded_as_a_file(tab, dashboard: str, tmp_path: Path):
+    page = tab.page
+    page.goto(f"{dashboard}/inventory")
+    whole(page)
+    page.get_by_role("button", name="Download").last.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    download.value.save_as(tmp_path / "inventory.csv")
+    lines = (tmp_path / "inventory.csv").read_text().splitlines()
+    assert lines[0].startswith("State,Store,Device,SKU,Facings,Planned")
+    assert lines[1].startswith("out of stock,north,cooler-1,cola,0")
+    assert len(lines) == 13
+
+
+def test_the_menu_and_the_filters_are_reached_by_keyboard(tab, dashboard: str):
+    page = tab.page
+    page.goto(dashboard)
+    whole(page)
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("() => (document.activeElement.innerText || document.activeElement.ariaLabel || '')"))
+    told = " ".join(str(each) for each in reached)
+    assert "Inventory" in told
+    assert "Store" in told
+    assert "By shelf" in told
+
+
+def test_new_data_shows_by_itself(tab, own: tuple[str, Path]):
+    url, folder = own
+    page, lake = tab.page, Lake.open(folder)
+    page.goto(url)
+    whole(page)
+    captures = page.get_by_test_id("stMetric").filter(has_text="Captures, 24 h")
+    expect(captures).to_contain_text("96")
+    page.get_by_role("combobox", name="Store").click()
+    page.get_by_role("option", name="south").click()
+    page.keyboard.press("Escape")
+    expect(captures).to_contain_text("48")
+    last = lake.read("master/captures").sort_by("captured_at").slice(95).to_pylist()[0]
+    row = {**last, "capture_id": "c-new", "store_id": "south", "device_id": "cooler-4"}
+    lake.append_new("master/captures", conform(pa.Table.from_pylist([row], CAPTURES.schema), CAPTURES.schema))
+    expect(captures).to_contain_text("49", timeout=shots.DEADLINE_MS)  # and the filter is still set
     assert tab.faults == []

@@ -125,8 +125,10 @@ def test_photos_are_what_the_truth_says(told, lines):
         path = out / event["image_uri"]
         if capture["outcome"] == "accepted":
             content = path.read_bytes()
-            assert hashlib.sha256(content).hexdigest() == event["sha256"]
-            assert simplejpeg.decode_jpeg_header(content)[:2] == (960, 1280)
+            shrunk = event["capture_id"] in truth.duplicates["shrunk"]
+            assert ("sha256" in event) is not shrunk
+            assert hashlib.sha256(content).hexdigest() == event.get("sha256", hashlib.sha256(content).hexdigest())
+            assert simplejpeg.decode_jpeg_header(content)[:2] == ((480, 640) if shrunk else (960, 1280))
         elif capture["outcome"] == "unreadable":
             with pytest.raises(ValueError, match=r"JPEG|jpeg"):
                 simplejpeg.decode_jpeg(path.read_bytes(), strict=True)

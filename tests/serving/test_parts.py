@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from datetime import UTC, datetime
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 
 from serving import attention, launch, photos, queries, show
-from serving.data import lake_uri
+from serving.data import launched
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -107,8 +108,10 @@ def test_the_cookie_secret_is_made_once_and_private(tmp_path):
 
 
 def test_the_lake_is_named_after_the_dashes():
-    assert lake_uri(["--lake", "shop"]) == "shop"
-    assert lake_uri([]) is None
+    assert launched(["--lake", "shop", "--access", "access.toml"]).lake == "shop"
+    assert launched(["--lake", "shop", "--access", "access.toml"]).access == Path("access.toml")
+    assert launched([]) == launched(["--other", "x"])
+    assert launched([]).lake is None
 
 
 def test_values_go_into_queries_as_parameters_only():

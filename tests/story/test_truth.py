@@ -123,6 +123,33 @@ def test_visits_are_the_doors_that_opened(told: Told) -> None:
     assert sum(not row["door"] for row in found.values()) == len(loose)
 
 
+def test_a_photo_sent_again_repeats_the_first(told: Told) -> None:
+    lake, truth = told
+    found = {row["capture_id"]: row["repeat_of"] for row in lake.read("views/repeats").to_pylist()}
+    assert found == truth["duplicates"]["copies"]
+    assert truth["duplicates"]["shrunk"]
+    counted = lake.sql("SELECT DISTINCT capture_id, repeat_of FROM views_inventory").to_pylist()
+    assert {row["capture_id"]: row["repeat_of"] for row in counted if row["repeat_of"]} == found
+
+
+def test_the_camera_out_of_focus_is_raised_with_its_beginning(told: Told) -> None:
+    lake, truth = told
+    latest = lake.sql(
+        "SELECT device_id, drift, since FROM views_cameras QUALIFY row_number() OVER"
+        " (PARTITION BY device_id ORDER BY day DESC) = 1"
+    ).to_pylist()
+    drifting = [row for row in latest if row["drift"] is not None]
+    assert [(row["device_id"], row["drift"]) for row in drifting] == [(truth["blurred"]["device_id"], "unsharp")]
+    blurred = [_moment(c["captured_at"]) for c in truth["captures"].values() if _blurred(c, truth)]
+    assert drifting[0]["since"] == min(blurred)
+
+
+def _blurred(capture: dict[str, Any], truth: dict[str, Any]) -> bool:
+    since = _moment(truth["blurred"]["since"])
+    mine = capture["device_id"] == truth["blurred"]["device_id"]
+    return bool(mine and capture["outcome"] == "accepted" and _moment(capture["captured_at"]) >= since)
+
+
 def test_telling_it_again_adds_nothing(told: Told) -> None:
     lake, _ = told
     before = lake.versions(["master/captures", "master/images", "master/rejected", "views/crops"])

@@ -1,0 +1,145 @@
+"""The engines `dask` and `ray`, both through Fugue: they map photos; queries run in DuckDB on the driver.
+
+Work travels as Arrow IPC in base64: a column of text is what Fugue, pandas, Dask and Ray all keep as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import fugue.api as fa
+import pyarrow as pa
+
+from batch.engines.base import Progress
+from batch.engines.distributed import DistributedEngine
+from batch.engines.photos import planned
+from batch.engines.worker import RESULT, Job, drop_rows, map_photos, write_rows
+from batch.plan import Task, source_connection
+from batch.views.declare import MapView
+from lake import FacingsError, Lake
+
+TASK_BYTES = 32 << 20
+WAVE = 16  # tasks a worker that are planned ahead: bounds what the driver holds
+KINDS = ("dask", "ray")
+
+
+class EngineUnavailable(FacingsError):
+    """The engine's extra is not installed, or its cluster is not there."""
+
+
+@dataclass(frozen=True)
+class FugueEngine(DistributedEngine):
+    """`kind` is dask or ray; `address` a running cluster's, or None for processes on this machine, ended with it.
+
+    Queries (SqlView) run on the driver: neither Dask nor Ray has SQL of its own.
+    """
+
+    kind: str
+    workers: int
+    address: str | None = None
+
+    @property
+    def name(self) -> str:
+        """dask or ray."""
+        return self.kind
+
+    def run_map(self, lake: Lake, task: Task, view: MapView, job: Job, progress: Progress) -> Iterable[pa.Table]:
+        """Plans in DuckDB, a wave of tasks at a time; each task is a few row groups' photos."""
+        pin = task.pins["master/images"]
+        mean = lake.size_bytes("master/images", pin) / max(1, lake.count("master/images", pin))
+        with tempfile.TemporaryDirectory(prefix="facings-") as spill, planned(lake, task, spill) as (total, parts):
+            tasks = _cut(parts, max(1, int(TASK_BYTES / max(mean, 1.0))))
+            done = 0
+            with self._running() as engine:
+                while wave := list(itertools.islice(tasks, WAVE * self.workers)):
+                    yield self._transform(engine, [_packed(batch) for batch in wave], partial(map_photos, job))
+                    done += sum(batch.num_rows for batch in wave)
+                    progress(view.name, done, total)
+
+    def run_query(self, lake: Lake, task: Task, job: Job, progress: Progress) -> Iterable[pa.Table]:
+        """Runs the query in DuckDB, here."""
+        text = task.view.sql.format(**task.parameters)
+        with (
+            tempfile.TemporaryDirectory(prefix="facings-") as spill,
+            source_connection(lake, task.view, task.pins, task.scopes, spill=spill) as connection,
+        ):
+            yield pa.Table.from_batches(write_rows(job, connection.sql(text).to_arrow_reader(65_536)), RESULT)
+
+    def run_drop(self, paths: list[str], job: Job) -> Iterable[pa.Table]:
+        """One task a file."""
+        with self._running() as engine:
+            tasks = [_packed(pa.record_batch({"path": [path]})) for path in paths]
+            yield self._transform(engine, tasks, partial(drop_rows, job))
+
+    def _transform(self, engine: Any, tasks: list[str], work: Callable[..., Iterator[pa.RecordBatch]]) -> pa.Table:
+        def run(frames: Iterable[pa.Table]) -> Iterable[pa.Table]:
+            batches = (batch for frame in frames for task in frame.column("task").to_pylist() for batch in _open(task))
+            for batch in work(batches):
+                yield pa.Table.from_batches([batch])
+
+        frame = pa.table({"task": pa.array(tasks, pa.string())})
+        partition = {"num": min(len(tasks), 4 * self.workers), "algo": "even"}
+        found = fa.transform(
+            frame, run, schema="kind:str,payload:str", engine=engine, partition=partition, as_local=True
+        )
+        return fa.as_arrow(found)
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[Any]:
+        if find_spec("distributed" if self.kind == "dask" else "ray") is None:
+            raise EngineUnavailable(f"engine {self.kind}: install its extra, pip install 'facings[{self.kind}]'")
+        yield from _dask(self.workers, self.address) if self.kind == "dask" else _ray(self.workers, self.address)
+
+
+def _dask(workers: int, address: str | None) -> Iterator[Any]:
+    from distributed import Client, LocalCluster
+
+    if address is not None:
+        with Client(address, set_as_default=False) as client:
+            yield client
+        return
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _ray(workers: int, address: str | None) -> Iterator[Any]:
+    import ray
+
+    ours = not ray.is_initialized()
+    if ours:
+        local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
+        ray.init(address=address, log_to_driver=False, **local)
+    try:
+        yield "ray"
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _cut(parts: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    for part in parts:
+        for start in range(0, part.num_rows, rows):
+            yield part.slice(start, rows)
+
+
+def _packed(batch: pa.RecordBatch) -> str:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return b64encode(sink.getvalue()).decode()
+
+
+def _open(task: str) -> Iterator[pa.RecordBatch]:
+    with pa.ipc.open_stream(b64decode(task)) as reader:
+        yield from reader

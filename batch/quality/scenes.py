@@ -1,0 +1,145 @@
+"""Good photos to make examples from: those of a folder, shelves put together from them, and drawn ones."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from batch.quality import patterns
+from imaging.decode import decode_rgb, shrink
+from imaging.degrade import KINDS
+from imaging.errors import ImageError
+from imaging.header import Limits, read_header
+from imaging.jpeg import Pixels
+from imaging.opencv import cv2
+
+_TILE_PX = 340
+_GAP_PX = 12
+_GAP_LEVEL = 90
+_LARGE_PX = (4000, 3000)
+# What can be told on a surface: not its light, as walls are dark and bright; not its blur where it has no edge.
+_ON_SURFACE = ("blur", "motion", "noise", "moire")
+_ON_BLANK = ("noise", "moire")
+_ON_PATTERN = (
+    "blur",
+    "motion",
+    "dark",
+    "bright",
+    "noise",
+)  # not moiré: a grid before the camera beats as a screen does
+
+
+@dataclass(frozen=True)
+class GoodPhoto:
+    """A photo without damage. `scene` names its kind ("photo", "montage", …), `parts` the photos that it shows.
+
+    `damages` are the kinds of damage that would show on it.
+    """
+
+    scene: str
+    rgb: Pixels
+    parts: tuple[str, ...] = ()
+    damages: tuple[str, ...] = KINDS
+
+
+def read_folder(
+    folder: Path, limits: Limits | None = None, keep: Callable[[str], bool] = lambda name: True
+) -> Iterator[GoodPhoto]:
+    """Yields every readable photo below `folder` whose name `keep` wants, by name; `parts` is its content's digest."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and keep(path.name)):
+        data = path.read_bytes()
+        try:
+            yield GoodPhoto("photo", decode_rgb(data, read_header(data, limits or Limits())), (digest(data),))
+        except ImageError:
+            continue
+
+
+def digest(data: bytes) -> str:
+    """16 hex digits of a content's SHA-256: what names a photo in a model's file."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def compose(photos: Sequence[GoodPhoto], rng: np.random.Generator, large_every: int = 0) -> Iterator[GoodPhoto]:
+    """Yields, for every sixth photo, a montage, a drawn shelf, a repeated package, a surface and a pattern.
+
+    One montage in `large_every` has 12 megapixels; 0 for none.
+    """
+    for index in range(-(-len(photos) // 6)):
+        picked = [photos[int(position)] for position in rng.permutation(len(photos))[: 12 * 9]]
+        large = large_every > 0 and index % large_every == large_every - 1
+        yield montage(picked, rng, _LARGE_PX[0] if large else int(rng.integers(600, 1100)))
+        yield GoodPhoto("graphic", graphic(rng))
+        yield GoodPhoto("periodic", patterns.repeated(picked[0].rgb, rng), picked[0].parts)
+        yield surface(rng)
+        yield GoodPhoto("periodic", patterns.periodic(rng), (), _ON_PATTERN)
+
+
+def fooling(photos: Sequence[GoodPhoto], rng: np.random.Generator) -> Iterator[GoodPhoto]:
+    """Yields, for each photo, a surface and a pattern, and for every third a repeated package: to be taught as good."""
+    for index, photo in enumerate(photos):
+        yield replace(surface(rng), damages=())
+        yield GoodPhoto("periodic", patterns.periodic(rng), (), ())
+        if index % 3 == 0:
+            yield GoodPhoto("periodic", patterns.repeated(photo.rgb, rng), photo.parts, ())
+
+
+def surface(rng: np.random.Generator, names: Sequence[str] = patterns.SURFACES) -> GoodPhoto:
+    """A plain wall, door or box. One without an edge can't be told from its blurred self: it is never damaged so."""
+    name = names[int(rng.integers(len(names)))]
+    rgb, edges = patterns.surface(rng, name)
+    return GoodPhoto("surface", rgb, (), _ON_SURFACE if edges else _ON_BLANK)
+
+
+def montage(photos: Sequence[GoodPhoto], rng: np.random.Generator, longer_px: int, across: int = 0) -> GoodPhoto:
+    """A grid of 3 to 12 photos across, with gaps, like a shelf: 4:3, `longer_px` wide.
+
+    `across` 0 draws the number. Each photo keeps a size at which it is as sharp as it was.
+    """
+    fits = max(3, int(3 * max(1.0, longer_px / 1024) ** 0.5))
+    across = across or int(rng.integers(fits if longer_px < 1024 else 3, 13))
+    down = max(2, round(across * 0.75))
+    step = _TILE_PX + _GAP_PX
+    canvas = np.full((down * step + _GAP_PX, across * step + _GAP_PX, 3), _GAP_LEVEL, dtype=np.uint8)
+    used: list[str] = []
+    for (row, column), photo in zip(
+        itertools.product(range(down), range(across)), itertools.cycle(photos), strict=False
+    ):
+        top, left = row * step + _GAP_PX, column * step + _GAP_PX
+        canvas[top : top + _TILE_PX, left : left + _TILE_PX] = shrink(photo.rgb, _TILE_PX, _TILE_PX)
+        used += photo.parts
+    return GoodPhoto("montage", resized(canvas, longer_px), tuple(sorted(set(used))))
+
+
+def graphic(rng: np.random.Generator) -> Pixels:
+    """uint8 (h, w, 3): rows of flat packages with lines of print, drawn. So that drawn shelves count as good, too."""
+    height, width = int(rng.integers(320, 640)), int(rng.integers(340, 800))
+    rgb = np.full((height, width, 3), rng.integers(30, 220, 3), dtype=np.uint8)
+    tall, wide = int(rng.integers(60, 260)), int(rng.integers(40, 160))
+    for top, left in itertools.product(range(8, height - tall, tall + 20), range(8, width - wide, wide + 12)):
+        rgb[top : top + tall, left : left + wide] = rng.integers(20, 245, 3)
+        label = rgb[top + tall // 4 : top + 3 * tall // 4, left + 6 : left + wide - 6]
+        label[...] = rng.integers(150, 250)
+        pitch = int(rng.integers(5, 16))
+        for line in range(pitch, label.shape[0] - pitch, pitch):
+            label[line : line + pitch // 2, 4 : int(rng.integers(8, max(9, label.shape[1])))] = rng.integers(0, 110, 3)
+    return rgb
+
+
+def resized(rgb: Pixels, longer_px: int) -> Pixels:
+    """`rgb` with its longer side at `longer_px`: averaged down, or interpolated up."""
+    height, width = rgb.shape[:2]
+    scale = longer_px / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if scale <= 1:
+        return shrink(rgb, *size)
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+
+
+def without(photos: Iterable[GoodPhoto], seen: frozenset[str]) -> Iterator[GoodPhoto]:
+    """The photos that show none of `seen`."""
+    return (photo for photo in photos if not seen.intersection(photo.parts))

@@ -1,0 +1,112 @@
+"""Crops of the same captures by every engine and its peers, side by side: `python -m bench.engines`.
+
+Rounds: in each, every case gets the machine to itself in a process tree of its own, starts, runs once, then some
+times warm. Writes bench/results/engines.json, engines.svg and the table in bench/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.captures import DEFAULT_SHELVES, shelf_photos
+from bench.cases import CASES, Case
+from bench.child import CaseFailed, started
+from bench.inputs import write_inputs
+from bench.machine import describe
+from bench.report import RESULTS, write_engines
+
+
+@dataclass
+class Measured:
+    """One case, a value a round: seconds (to all boxes where the case worked on few), bytes."""
+
+    label: str
+    few: bool
+    startup_s: list[float] = field(default_factory=list)
+    first_s: list[float] = field(default_factory=list)
+    warm_s: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+    peak_bytes: list[int] = field(default_factory=list)
+    failed: str | None = None
+
+
+def measure(case: Case, found: Measured, inputs: Path, scratch: Path, options: argparse.Namespace, boxes: int) -> None:
+    """Adds one round of a case: the median of its warm runs, or why it could not be run."""
+    try:
+        with started(case.name, inputs, scratch, options.cores) as child:
+            first = child.run()
+            warm = sorted((child.run() for _ in range(options.warm)), key=lambda done: done.wall_s)
+        if not case.few and first.crops != boxes:
+            raise CaseFailed(f"made {first.crops} crops of {boxes}")
+    except CaseFailed as error:
+        found.failed = str(error)
+        return
+    scale, middle = boxes / first.crops, warm[len(warm) // 2]
+    found.startup_s.append(child.startup_s)
+    found.first_s.append(first.wall_s * scale)
+    found.warm_s.append(middle.wall_s * scale)
+    found.cpu_s.append(middle.cpu_s * scale)
+    found.peak_bytes.append(child.peak.bytes)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measures, writes and prints."""
+    options = _options(arguments)
+    photos = shelf_photos(options.shelves)
+    cases = [case for case in CASES if case.name in options.cases]
+    found = {case.name: Measured(case.label, case.few) for case in cases}
+    with tempfile.TemporaryDirectory(prefix="facings-bench-", dir=options.scratch) as name:
+        inputs, scratch = Path(name) / "inputs", Path(name) / "case"
+        inputs.mkdir()
+        boxes = write_inputs(photos, options.captures, options.few, inputs)
+        for number in range(options.rounds):
+            turn = number % len(cases)
+            for case in cases[turn:] + cases[:turn]:
+                one = found[case.name]
+                if one.failed is None:
+                    measure(case, one, inputs, scratch, options, boxes)
+                    said = one.failed or f"{one.warm_s[-1]:.2f} s warm, {one.first_s[-1]:.2f} s first"
+                    print(f"round {number + 1}: {case.label}: {said}", file=sys.stderr, flush=True)
+    result: dict[str, Any] = {
+        "machine": describe(),
+        "captures": options.captures,
+        "boxes": boxes,
+        "megapixels": round(photos[0].width * photos[0].height / 1e6, 1),
+        "photos": "shelf photos" if (options.shelves / "annotations.csv").exists() else "synthesised photos",
+        "cores": options.cores,
+        "rounds": options.rounds,
+        "warm": options.warm,
+        "few": options.few,
+        "cases": {name: asdict(one) for name, one in found.items()},
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "engines.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(write_engines(result))
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    names = [case.name for case in CASES]
+    parser = argparse.ArgumentParser(prog="python -m bench.engines", description=__doc__)
+    parser.add_argument("--captures", type=int, default=96, help="captures (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default %(default)s)")
+    parser.add_argument(
+        "--warm", type=int, default=2, help="warm runs a round, the median counts (default %(default)s)"
+    )
+    parser.add_argument("--few", type=int, default=2, help="captures for a box at a time (default %(default)s)")
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores that each case may use")
+    parser.add_argument("--cases", nargs="+", choices=names, default=names, help="which (default: all)")
+    parser.add_argument("--shelves", type=Path, default=DEFAULT_SHELVES, help="folder of annotations.csv and photos")
+    parser.add_argument("--scratch", type=Path, help="where to write meanwhile (default: the system's)")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,137 @@
+"""Merged answers: batch rows first, realtime rows for what batch does not cover. Counts are exact, shares estimated.
+
+Law 6: at every moment a merged answer holds each capture once. What batch covers is lake.seam's to say.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from lake import Lake
+from lake.estimate import Estimate, estimate
+from lake.seam import open_seam, pin
+from lake.sql import query
+
+_FILTER = (
+    "{time} >= $start AND {time} <= $end"
+    " AND (len($stores) = 0 OR list_contains($stores, store_id))"
+    " AND (len($devices) = 0 OR list_contains($devices, device_id))"
+)
+_THROUGHPUT = f"""
+    WITH layers AS (
+        SELECT store_id, device_id, hour, captures, rejected, late, 0 AS realtime FROM views_throughput
+        UNION ALL
+        SELECT store_id, device_id, date_trunc('hour', minute), count(capture_id), count(*) FILTER (rejected),
+               count(*) FILTER (late), count(capture_id)
+        FROM uncounted GROUP BY ALL
+    )
+    SELECT store_id, device_id, hour, sum(captures)::BIGINT AS captures, sum(rejected)::BIGINT AS rejected,
+           sum(late)::BIGINT AS late, sum(realtime)::BIGINT AS realtime
+    FROM layers WHERE {_FILTER.format(time="hour")}
+    GROUP BY ALL ORDER BY hour, store_id, device_id
+"""
+_QUALITY = f"""
+    SELECT store_id, device_id, count(*) FILTER (layer = 'batch')::BIGINT AS batch,
+           count(*) FILTER (layer = 'batch' AND p_good >= $threshold)::BIGINT AS batch_usable,
+           count(*) FILTER (layer = 'realtime')::BIGINT AS waiting,
+           list(coalesce(p_good >= $threshold, FALSE)) FILTER (probability IS NOT NULL) AS has,
+           list(probability) FILTER (probability IS NOT NULL) AS probabilities
+    FROM (
+        SELECT 'batch' AS layer, c.store_id, c.device_id, c.captured_at AS taken, q.p_good,
+               CAST(NULL AS DOUBLE) AS probability
+        FROM captures c
+        JOIN judged USING (capture_id) LEFT JOIN views_quality q USING (sha256)
+        UNION ALL
+        SELECT 'realtime', w.store_id, w.device_id, w.minute, s.p_good, s.sampling_probability
+        FROM waiting w LEFT JOIN sampled s USING (capture_id)
+    ) WHERE {_FILTER.format(time="taken")}
+    GROUP BY ALL ORDER BY store_id, device_id
+"""
+_CAPTURES = f"""
+    SELECT * FROM (
+        SELECT c.capture_id, c.store_id, c.device_id, c.captured_at, q.p_good, 'batch' AS layer,
+               CAST(NULL AS DOUBLE) AS sampling_probability
+        FROM captures c JOIN judged USING (capture_id) LEFT JOIN views_quality q USING (sha256)
+        UNION ALL
+        SELECT capture_id, store_id, device_id, captured_at, p_good, 'realtime', sampling_probability FROM sampled
+    ) WHERE {_FILTER.format(time="captured_at")} ORDER BY captured_at DESC, capture_id LIMIT $limit
+"""
+_FRESH = """
+    SELECT max(scored_at) AS scored_at, quantile_cont(latency_s, 0.5) AS latency_p50_s,
+           quantile_cont(latency_s, 0.99) AS latency_p99_s, count(*) AS rows, min(sampling_probability) AS lowest_rate
+    FROM realtime_quality
+"""
+
+
+@dataclass(frozen=True)
+class Usable:
+    """Usable photos of one device: `batch_usable` of `batch` are known, of `waiting` there is an estimate."""
+
+    store_id: str
+    device_id: str
+    batch: int
+    batch_usable: int
+    waiting: int
+    estimate: Estimate
+
+    @property
+    def captures(self) -> int:
+        """All captures of the device, exactly."""
+        return self.batch + self.waiting
+
+    @property
+    def total(self) -> tuple[float | None, float, float]:
+        """Usable captures: estimate and interval, what batch knows included; exact where nothing waits."""
+        known, found = self.batch_usable, self.estimate
+        middle = None if found.total is None else known + found.total
+        return middle, known + found.total_low, known + found.total_high
+
+
+class Merged:
+    """Answers at fixed versions, one question at a time: a DuckDB connection serves one thread."""
+
+    def __init__(self, lake: Lake, versions: Mapping[str, int] | None = None):
+        self.versions = dict(versions) if versions is not None else pin(lake)
+        self._connection = open_seam(lake, self.versions)
+        self._guard = threading.Lock()
+
+    def throughput(self, where: Mapping[str, object]) -> pd.DataFrame:
+        """A row for each store, device and hour: captures, rejected, late, and how many of them batch lacks."""
+        return self._frame(_THROUGHPUT, where)
+
+    def usable(self, where: Mapping[str, object], threshold: float) -> list[Usable]:
+        """Usable photos a device, `threshold` being the p_good from which one counts as usable."""
+        rows = self._frame(_QUALITY, {**where, "threshold": threshold})
+        return [
+            Usable(
+                row["store_id"],
+                row["device_id"],
+                int(row["batch"]),
+                int(row["batch_usable"]),
+                int(row["waiting"]),
+                estimate(_list(row["has"]), _list(row["probabilities"]), int(row["waiting"])),
+            )
+            for row in rows.to_dict("records")
+        ]
+
+    def captures(self, where: Mapping[str, object], limit: int = 500) -> pd.DataFrame:
+        """Captures with a judgement, newest first: batch's own, and the realtime sample of the others."""
+        return self._frame(_CAPTURES, {**where, "limit": limit})
+
+    def freshness(self) -> pd.DataFrame:
+        """One row: when the newest realtime row was scored, its latencies, and the lowest sampling rate among them."""
+        return self._frame(_FRESH, None)
+
+    def _frame(self, text: str, params: Mapping[str, object] | None) -> pd.DataFrame:
+        with self._guard:
+            found: pd.DataFrame = query(self._connection, text, params).to_pandas()
+        return found
+
+
+def _list(value: object) -> list[Any]:
+    return list(value) if value is not None and hasattr(value, "__iter__") else []
