@@ -26,12 +26,15 @@ from bench.report import RESULTS, write_engines
 
 @dataclass
 class Measured:
-    """One case, a value a round: seconds (to all boxes where the case worked on few), bytes."""
+    """One case, a value a round: seconds (warm ones and CPU scaled to all boxes where it worked on few), bytes.
+
+    `cold_s` is what a start costs before steady state: start-up, and the first run beyond a warm one.
+    """
 
     label: str
     few: bool
     startup_s: list[float] = field(default_factory=list)
-    first_s: list[float] = field(default_factory=list)
+    cold_s: list[float] = field(default_factory=list)
     warm_s: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
     peak_bytes: list[int] = field(default_factory=list)
@@ -51,7 +54,7 @@ def measure(case: Case, found: Measured, inputs: Path, scratch: Path, options: a
         return
     scale, middle = boxes / first.crops, warm[len(warm) // 2]
     found.startup_s.append(child.startup_s)
-    found.first_s.append(first.wall_s * scale)
+    found.cold_s.append(child.startup_s + max(0.0, first.wall_s - middle.wall_s))
     found.warm_s.append(middle.wall_s * scale)
     found.cpu_s.append(middle.cpu_s * scale)
     found.peak_bytes.append(child.peak.bytes)
@@ -73,7 +76,7 @@ def main(arguments: Sequence[str]) -> None:
                 one = found[case.name]
                 if one.failed is None:
                     measure(case, one, inputs, scratch, options, boxes)
-                    said = one.failed or f"{one.warm_s[-1]:.2f} s warm, {one.first_s[-1]:.2f} s first"
+                    said = one.failed or f"{one.warm_s[-1]:.2f} s warm, {one.cold_s[-1]:.2f} s cold"
                     print(f"round {number + 1}: {case.label}: {said}", file=sys.stderr, flush=True)
     result: dict[str, Any] = {
         "machine": describe(),

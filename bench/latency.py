@@ -95,7 +95,7 @@ class Machine:
     def send(self, topic: str, options: Sequence[object]) -> Any:
         """What the devices say that they sent."""
         command = ["demo", "--live", "--lake", self._album, "--brokers", self._broker.address, "--topic", topic]
-        return run_to_end(f"devices-{topic}", [*command, "--bad", 0, "--repeats", 0, *options], self.folder)
+        return run_to_end(f"devices-{topic}", [*command, "--bad", 0, "--resent", 0, *options], self.folder)
 
     def catch_up(self, name: str, lake: Path) -> None:
         """What the archive has not taken yet when it is stopped."""

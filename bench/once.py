@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder, connection = Path(name), broker.client_options()
         for topic, events in (("few", _FEW), ("many", options.events)):
             ensure_topic(connection, topic, _PARTITIONS)
-            source = messages(tiny_album(), seed=1, name="once", repeats=0, bad=0)
+            source = messages(tiny_album(), seed=1, name="once", resent=0, bad=0)
             send(source, connection, topic, Pace(0), events=events)
         for repeat in range(options.repeats):
             few = commands(broker.address, "few", folder / f"few-{repeat}")

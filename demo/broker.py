@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import random
 import re
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -16,49 +14,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from demo.broker_config import LOGGING, MECHANISMS, properties
 from demo.certificates import make_certificates
 from demo.java import find_java
 from demo.kafka_jars import VERSION, cache_folder, ensure_jars
+from demo.ports import free_port, is_free
 from lake.errors import FacingsError
 
 __all__ = ["VERSION", "Broker", "BrokerError", "BrokerFailed", "DataInUse", "PortInUse", "free_port"]
 
-MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")  # what needs no quoting in Kafka's own notation
 _STARTED = "Kafka Server started"
 _STOP_S = 30
 _TRIES = 4
-# Below the ports that Linux gives to outgoing connections, so that none of those takes it before the broker does.
-_PORTS = range(20_000, 30_000)
-
-# One small broker: internal topics of few partitions, no wait before a group's first members get theirs, and a short
-# session with its own controller, which a broker that was killed has to outwait when it comes back.
-_SMALL = {
-    "offsets.topic.replication.factor": 1,
-    "offsets.topic.num.partitions": 4,
-    "transaction.state.log.replication.factor": 1,
-    "transaction.state.log.min.isr": 1,
-    "transaction.state.log.num.partitions": 4,
-    "share.coordinator.state.topic.replication.factor": 1,
-    "share.coordinator.state.topic.min.isr": 1,
-    "share.coordinator.state.topic.num.partitions": 4,
-    "broker.session.timeout.ms": 3000,
-    "broker.heartbeat.interval.ms": 500,
-    "group.initial.rebalance.delay.ms": 0,
-    "group.min.session.timeout.ms": 1000,
-    "auto.create.topics.enable": "false",
-}
-_LOGGING = """\
-status=error
-rootLogger.level=warn
-rootLogger.appenderRef.console.ref=console
-logger.server.name=kafka.server.KafkaRaftServer
-logger.server.level=info
-appender.console.type=Console
-appender.console.name=console
-appender.console.layout.type=PatternLayout
-appender.console.layout.pattern=%d{ISO8601}{UTC} %p %m (%c)%n%throwable
-"""
 
 
 class BrokerError(FacingsError):
@@ -81,8 +49,8 @@ class Broker:
     """One Kafka broker with its data in `data`. What it acknowledged outlives `kill` and `stop`: `start` goes on there.
 
     `address` is HOST:PORT. With `tls` it makes an authority of its own (`ca_file`); with `users` (name to password)
-    clients authenticate by SCRAM. Both are fixed when the data folder is first used. As a context manager it is started
-    on entry and stopped on exit.
+    clients authenticate by SCRAM; who they are is fixed when the data folder is first used. As a context manager it is
+    started on entry and stopped on exit.
     """
 
     def __init__(
@@ -112,7 +80,10 @@ class Broker:
         self._java = find_java(java)
         self._jars = ensure_jars((jars or cache_folder()).absolute(), self._java, say)
         self._process: subprocess.Popen[bytes] | None = None
-        self.data.mkdir(parents=True, exist_ok=True)
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BrokerError(f"{data} can't hold records: {error.strerror}; choose another folder") from error
         self.log_file = self.data / "broker.log"
         self.ca_file: Path | None = None
         if tls:
@@ -146,7 +117,7 @@ class Broker:
         for left in reversed(range(_TRIES)):
             if not self._chosen:
                 self.port = free_port(self.host)
-            elif not _is_free(self.host, self.port):
+            elif not is_free(self.host, self.port):
                 raise PortInUse(f"something listens on {self.address} already: stop it, or choose another port")
             try:
                 self._start(timeout_s)
@@ -193,7 +164,7 @@ class Broker:
         config = self.data / "server.properties"
         config.touch(mode=0o600)
         config.write_text(self._properties(), "utf-8")
-        (self.data / "log4j2.properties").write_text(_LOGGING, "utf-8")
+        (self.data / "log4j2.properties").write_text(LOGGING, "utf-8")
         if not (self.data / "log" / "meta.properties").exists():
             self._format(config)
         with self.log_file.open("ab") as log:
@@ -252,30 +223,8 @@ class Broker:
         ]
 
     def _properties(self) -> str:
-        controller, inner = free_port("127.0.0.1"), free_port("127.0.0.1")
-        address = self.address
-        secure = f"{'SASL_' if self.users else ''}{'SSL' if self.ca_file else 'PLAINTEXT'}"
-        values: dict[str, object] = {
-            "process.roles": "broker,controller",
-            "node.id": 1,
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "controller.listener.names": "CONTROLLER",
-            # The broker talks to itself in the clear, on a port of its own.
-            "inter.broker.listener.name": "INNER",
-            "listeners": f"CLIENT://{address},INNER://127.0.0.1:{inner},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"CLIENT://{address},INNER://127.0.0.1:{inner}",
-            "listener.security.protocol.map": f"CLIENT:{secure},INNER:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "log.dirs": self.data / "log",
-            **_SMALL,
-        }
-        if self.ca_file:
-            values["listener.name.client.ssl.keystore.type"] = "PEM"
-            values["listener.name.client.ssl.keystore.location"] = self.data / "tls" / "server.pem"
-        if self.users:
-            values["sasl.enabled.mechanisms"] = ",".join(MECHANISMS)
-            for mechanism in MECHANISMS:
-                login = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-                values[f"listener.name.client.{mechanism.lower()}.sasl.jaas.config"] = login
+        key_store = self.data / "tls" / "server.pem" if self.ca_file else None
+        values = properties(self.address, self.data / "log", key_store, scram=bool(self.users))
         return "".join(f"{name}={value}\n" for name, value in (values | self._settings).items())
 
     def _end(self, how: signal.Signals, timeout_s: float) -> None:
@@ -306,25 +255,6 @@ class Broker:
     def _last_words(self, begin: int) -> str:
         lines = [line for line in self._log(begin).splitlines() if not line.startswith(("\t", " "))]
         return f"{' | '.join(lines[-2:])[:600] or 'it said nothing'} (see {self.log_file})"
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port of `host` that nothing listens on, outside the range of outgoing connections."""
-    ports = random.SystemRandom()
-    while True:
-        port = ports.choice(_PORTS)
-        if _is_free(host, port):
-            return port
-
-
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
 
 
 def _parse(listen: str) -> tuple[str, int]:

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-_VALID = timedelta(days=30)
+_VALID = timedelta(days=3650)
 
 
 def make_certificates(folder: Path, hosts: tuple[str, ...] = ("127.0.0.1", "localhost")) -> Path:
     """The authority's certificate, `folder`/ca.pem; beside it server.pem: key, certificate and authority in one.
 
-    Valid for 30 days for `hosts`, names or addresses. The authority's own key is not kept.
+    Valid for ten years for `hosts`, names or addresses. The authority's own key is not kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))

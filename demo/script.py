@@ -1,4 +1,4 @@
-"""What live devices send: the story's visits again and again, as of now, with a seeded share of repeats and nonsense.
+"""What live devices send: the story again and again as of now, with seeded shares that are sent twice or make no sense.
 
 Which event comes when is a function of album, seed and name; only times are those of the clock.
 """
@@ -55,7 +55,7 @@ class Message:
 
     key: bytes
     value: bytes
-    kind: str  # "capture", "door", "repeat" or "bad"
+    kind: str  # "capture", "door", "resent" or "bad"
     refused: tuple[str, ...] = ()
 
 
@@ -65,14 +65,14 @@ class Truth:
 
     captures: int = 0
     door_events: int = 0
-    repeats: int = 0
+    resent: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
     def add(self, message: Message) -> None:
         """Counts one more message."""
         self.captures += message.kind == "capture"
         self.door_events += message.kind == "door"
-        self.repeats += message.kind == "repeat"
+        self.resent += message.kind == "resent"
         self.refused.update(message.refused)
 
 
@@ -145,11 +145,11 @@ def messages(
     *,
     seed: int,
     name: str,
-    repeats: float = 0.02,
+    resent: float = 0.02,
     bad: float = 0.005,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[Message]:
-    """Messages without end, each made at the moment it is asked for. `repeats` and `bad` are shares of all.
+    """Messages without end, each made at the moment it is asked for. `resent` and `bad` are shares of all.
 
     `name` is part of every id: another name gives other captures of the same photos.
     """
@@ -167,9 +167,9 @@ def messages(
             value = one.line if one.line is not None else json.dumps(one.event).encode()
             yield Message(device.encode(), value, "bad", (str(one.reason),))
             continue
-        if draw < bad + repeats and latest:
+        if draw < bad + resent and latest:
             message = rng.choice(latest)
-            yield Message(message.key, message.value, "repeat")
+            yield Message(message.key, message.value, "resent")
             continue
         lap, place = divmod(turns[device], len(album.scenes[device]))
         turns[device] += 1

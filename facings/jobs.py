@@ -108,6 +108,39 @@ def make_engine(name: str, settings: Settings) -> Engine:
     raise UnknownEngine(f"engine {name!r}: there are {', '.join(ENGINES)}")
 
 
+def spark_submit(
+    views: Sequence[str], lake: str | None, *, master: str, executors: int, cores: int, dist: Path
+) -> list[list[str]]:
+    """The spark-submit command of a rebuild, an option with its value each. Sizes are those of docs/engines.md."""
+    from batch.engines.spark_session import CONF
+
+    conf = {
+        **{name: value for name, value in CONF.items() if not name.startswith("spark.ui.")},
+        "spark.sql.shuffle.partitions": 2 * executors * cores,
+        "spark.executor.instances": executors,
+        "spark.executor.cores": cores,
+        "spark.cores.max": executors * cores,
+        "spark.executor.memory": f"{1024 + 512 * cores}m",
+        "spark.executor.memoryOverhead": f"{600 * cores}m",
+        "spark.executorEnv.PYTHONPATH": "facings_env",
+        "spark.pyspark.python": "python3.11",
+    }
+    if master == "yarn":
+        conf["spark.yarn.appMasterEnv.PYTHONPATH"] = "facings_env"
+    elif master.startswith("k8s://"):
+        conf["spark.kubernetes.driverEnv.PYTHONPATH"] = "facings_env"
+    inside = master == "yarn" or master.startswith("k8s://")
+    return [
+        ["spark-submit"],
+        ["--master", master],
+        *([["--deploy-mode", "cluster"]] if inside else []),
+        ["--py-files", f"{dist}/facings.zip"],
+        ["--archives", f"{dist}/facings-env.tar.gz#facings_env"],
+        *(["--conf", f"{name}={value}"] for name, value in conf.items()),
+        [f"{dist}/rebuild.py", *views, "--lake", lake or "LAKE"],
+    ]
+
+
 def threads(settings: Settings) -> int:
     """Threads to map photos with: the setting, else one a core that this process may use."""
     return settings.threads or len(os.sched_getaffinity(0))

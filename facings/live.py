@@ -28,7 +28,7 @@ def run_live(
     topic: str,
     seed: int,
     name: str,
-    repeats: float,
+    resent: float,
     bad: float,
     seconds: float | None,
     events: int | None,
@@ -47,7 +47,7 @@ def run_live(
 
     ensure_topic(connection, topic, PARTITIONS)
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    source = messages(album, seed=seed, name=name, repeats=repeats, bad=bad, now=clock)
+    source = messages(album, seed=seed, name=name, resent=resent, bad=bad, now=clock)
     try:
         report = send(
             source,

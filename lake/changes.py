@@ -42,9 +42,7 @@ def changed_rows(storage: Storage, table: Table, since: int, until: int, columns
     return rows.cast(schema)
 
 
-def _changed_files(
-    files: pafs.FileSystem, name: str, since: int, until: int
-) -> dict[str, tuple[int, dict[str, str]]]:
+def _changed_files(files: pafs.FileSystem, name: str, since: int, until: int) -> dict[str, tuple[int, dict[str, str]]]:
     """By path: 1 added, -1 taken away, 0 both; and the values of its partition."""
     found: dict[str, tuple[int, dict[str, str]]] = {}
     for version in range(since + 1, until + 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import reduce
 from os import PathLike
 from typing import Any
 
@@ -171,13 +172,14 @@ class Lake:
     def blob(self, name: str, column: str, key: Mapping[str, Any], version: int | None = None) -> bytes | None:
         """One value of a column of bytes, by key, reading only its row group; None where no row has the key."""
         files = self.storage.table_files(name)
-        for path in self.paths(name, version):
+        for path in reversed(self.paths(name, version)):  # the newest are asked for most
             for group, keys in read_groups(files, path, list(key)):
-                for row, values in enumerate(keys.to_pylist()):
-                    if values == dict(key):
-                        ((_, found),) = read_groups(files, path, [column], [group])
-                        value: bytes | None = found.column(column)[row].as_py()
-                        return value
+                same = [pc.equal(keys.column(part), value).combine_chunks() for part, value in key.items()]
+                row = pc.index(reduce(pc.and_, same), True).as_py()
+                if row >= 0:
+                    ((_, found),) = read_groups(files, path, [column], [group])
+                    value: bytes | None = found.column(column)[row].as_py()
+                    return value
         return None
 
     def paths(self, name: str, version: int | None = None) -> list[str]:

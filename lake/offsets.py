@@ -110,7 +110,6 @@ class OffsetTable:
         writers: list[FileWriter] = []
         try:
             adds = self._write(rows, writers)
-            self._storage.sync(name, [add.path for add in adds])
         except BaseException:
             _discard(writers)
             raise
@@ -130,7 +129,10 @@ class OffsetTable:
                 commit_properties=properties,
             )
         except CommitFailedError:
-            _discard(writers)
+            # Over a network it may be our own commit that came first, its answer lost: the files stay, and the table's
+            # offsets tell which it was.
+            if self._storage.local is not None:
+                _discard(writers)
             return None
         except BaseException:
             # Perhaps it is committed and only what came after failed: the files stay, the table will say.
@@ -147,7 +149,7 @@ class OffsetTable:
             writers.append(writer)
             for batch in part.to_batches(max_chunksize=65_536):
                 writer.write(batch)
-            adds.extend(writer.finish().adds)
+            adds.extend(writer.finish().adds)  # which makes them durable as well: step 3
         return adds
 
 

@@ -118,9 +118,10 @@ def open_seam(lake: Lake, versions: Mapping[str, int]) -> duckdb.DuckDBPyConnect
 def _rebuilt_version(lake: Lake, versions: Mapping[str, int]) -> int | None:
     """Version of master/captures that views/throughput, as pinned, was made from; None before its first rebuild."""
     name = "views/throughput"
-    for commit in lake.history(name):
-        if commit.lineage is not None and commit.version <= versions[name]:
-            return int(commit.lineage.sources[CAPTURES.name])
+    for limit in (20, None):
+        for commit in lake.history(name, limit):
+            if commit.lineage is not None and commit.version <= versions[name]:
+                return int(commit.lineage.sources[CAPTURES.name])
     return None
 
 

@@ -193,9 +193,9 @@ def _swap(
         raise
     gone = sum(going.values())
     moved = sum(present[path][0] for path in going) - gone
-    rows = sum(json.loads(add.stats)["numRecords"] for add in adds)
+    written = sum(json.loads(add.stats)["numRecords"] for add in adds)
     kept = sum(rows for rows, _ in present.values()) - gone
-    return Replaced(rows - moved, kept, gone, sum(add.size for add in adds), version)
+    return Replaced(written - moved, kept, gone, sum(add.size for add in adds), version)
 
 
 def commit(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from schemas.reasons import Reason
-from serving import queries, retail
+from serving import judged, queries, retail
 from serving.queries import Filters, Reader
 from serving.show import each, moment, span
 

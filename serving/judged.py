@@ -57,8 +57,9 @@ def measured(reader: Reader, filters: Filters, measure: str, limit: int) -> pd.D
         return pd.DataFrame(columns=["value", "p_good", "matching"])
     return reader.frame(
         f"""WITH picked AS (
-            SELECT DISTINCT sha256, p_good, count(*) OVER () AS matching FROM given WHERE p_good IS NOT NULL
-            ORDER BY hash(sha256) LIMIT $n
+            SELECT *, count(*) OVER () AS matching FROM (
+                SELECT DISTINCT sha256, p_good FROM given WHERE p_good IS NOT NULL
+            ) ORDER BY hash(sha256) LIMIT $n
         )
         SELECT q.value, p.p_good, p.matching FROM picked p JOIN (
             SELECT sha256, {measure} AS value FROM views_quality WHERE sha256 IN (SELECT sha256 FROM picked)

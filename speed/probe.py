@@ -77,8 +77,8 @@ class Admin:
         self._client.close()
 
 
-def connect(connection: Connection) -> Admin:
-    """A proved connection. Raises the SpeedError that names what is wrong, within some seconds."""
+def connect(connection: Connection, timeout_s: float = TIMEOUT_S) -> Admin:
+    """A proved connection. Raises the SpeedError that names what is wrong, within some times `timeout_s`."""
     reachable = [broker for broker in connection.brokers if _reaches(broker)]
     if not reachable:
         raise BrokerUnreachable(f"nothing listens at {', '.join(connection.brokers)}: start it, or correct --brokers")
@@ -92,7 +92,7 @@ def connect(connection: Connection) -> Admin:
 
     try:
         return Admin(
-            KafkaAdminClient(**connection.options(bootstrap_timeout_ms=int(TIMEOUT_S * 1000), kafka_client=keep))
+            KafkaAdminClient(**connection.options(bootstrap_timeout_ms=int(timeout_s * 1000), kafka_client=keep))
         )
     except KafkaError as error:
         failures = [failure for client in made for failure in client._manager._auth_failures.values()]

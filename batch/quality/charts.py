@@ -9,6 +9,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from batch.quality.evaluate import SIZES
+
 _WIDTH, _HEIGHT = 520, 240
 
 
@@ -51,7 +53,7 @@ def _methods(figures: Mapping[str, Any]) -> Any:
     rows = [
         {"part": part, "method": method, "usable": areas["usable"]}
         for part, found in figures["methods"].items()
-        if part in ("350 px", "12 MP")
+        if part in SIZES
         for method, areas in found["areas"].items()
     ]
     return (
@@ -73,7 +75,7 @@ def _severity(figures: Mapping[str, Any]) -> Any:
     rows = [
         {"part": part, "class": name, "severity": each["from"] + 0.125, "flagged": each["flagged"]}
         for part, found in figures["parts"].items()
-        if part in ("350 px", "12 MP")
+        if part in SIZES
         for name, steps in found["by_severity"].items()
         for each in steps
     ]

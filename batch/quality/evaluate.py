@@ -17,6 +17,7 @@ from imaging.model import CLASSES, Model
 from imaging.quality import MEASUREMENTS
 
 TRUST = 0.5
+SIZES = ("350 px", "12 MP")  # the parts that goals are set for
 RECALLS = (0.90, 0.95, 0.99)
 SEVERITIES = (0.0, 0.25, 0.5, 0.75)
 SINGLE = ("laplacian_var", "sobel_var", "fft_high", "reblur", "noise_sigma", "moire_peak", "mean_luma")
@@ -191,9 +192,11 @@ def _area(found: metrics.Area) -> dict[str, float]:
 
 
 def goals(figures: Mapping[str, Any], names: tuple[str, ...]) -> list[tuple[str, float, float, bool]]:
-    """(what, goal, figure, met) of what is asked for, over the parts `names` and those of false alarms."""
+    """(what, goal, figure, met) of what is asked for, over those of the parts `names` that there are, and of false alarms."""
     rows: list[tuple[str, float, float, bool]] = []
     for name in names:
+        if name not in figures["parts"]:
+            continue
         part = figures["parts"][name]
         rows.append((f"usable, {name}: AUC", 0.995, part["usable"]["value"], part["usable"]["value"] >= 0.995))
         worst = min(part["classes"], key=lambda each: part["classes"][each]["value"])

@@ -16,9 +16,11 @@ Floats = NDArray[np.float32]
 _OVER = 2  # drawn so many times larger, then averaged down: edges without stairs
 
 SURFACES = ("blank", "wall", "door", "box")
-OTHER_SURFACES = ("wood", "cardboard")
+HARD_SURFACES = ("wood",)  # taught by themselves: grain looks like motion, round holes like moiré
+OTHER_SURFACES = ("cardboard",)  # not taught
 PERIODIC = ("blinds", "mesh", "tags", "boxes")
-OTHER_PERIODIC = ("bricks", "perforated", "ribs")
+HARD_PERIODIC = ("perforated",)
+OTHER_PERIODIC = ("bricks", "ribs")
 
 
 def surface(rng: np.random.Generator, name: str) -> tuple[Pixels, bool]:

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from batch.quality.charts import draw
-from batch.quality.evaluate import goals
+from batch.quality.evaluate import SIZES, goals
 from imaging.model import CLASSES
-
-_SIZES = ("350 px", "12 MP")
 
 
 def write_report(figures: Mapping[str, Any], folder: Path, command: str) -> Path:
@@ -42,7 +40,7 @@ def markdown(figures: Mapping[str, Any], plots: Sequence[str], command: str) -> 
             ("what", "goal", "figure", "met"),
             [
                 (what, f"{goal:g}", f"{value:.4f}", "yes" if met else "**no**")
-                for what, goal, value, met in goals(figures, _SIZES)
+                for what, goal, value, met in goals(figures, SIZES)
             ],
         ),
         "## Areas under the curve, with 95 % intervals",
@@ -96,7 +94,7 @@ def markdown(figures: Mapping[str, Any], plots: Sequence[str], command: str) -> 
         "Probabilities assume that every second photo is good, and the kinds of damage equally frequent.",
         f"![Reliability]({plots[3]})",
         "## Confusion",
-        *[_confusion(name, mixed[name]) for name in _SIZES if name in mixed],
+        *[_confusion(name, mixed[name]) for name in SIZES if name in mixed],
         "## Seconds a megapixel of the photo (median)",
         _seconds(figures["seconds_per_megapixel"]),
     ]
@@ -129,7 +127,7 @@ def _percent(share: float) -> str:
 
 def _methods(figures: Mapping[str, Any]) -> str:
     blocks = []
-    for name in _SIZES:
+    for name in SIZES:
         if name not in figures["methods"]:
             continue
         found = figures["methods"][name]
@@ -147,7 +145,7 @@ def _families(mixed: Mapping[str, Any]) -> str:
     rows = [
         (name, family, _percent(found["flagged"]), f"{found['usable_auc']:.4f}")
         for name, part in mixed.items()
-        if name.startswith(_SIZES)
+        if name.startswith(SIZES)
         for family, found in part["by_family"].items()
     ]
     return _table(("part", "damage", "flagged", "usable AUC"), rows)

@@ -80,12 +80,21 @@ def compose(photos: Sequence[GoodPhoto], rng: np.random.Generator, large_every: 
 
 
 def fooling(photos: Sequence[GoodPhoto], rng: np.random.Generator) -> Iterator[GoodPhoto]:
-    """Yields, for each photo, a surface and a pattern, and for every third a repeated package: to be taught as good."""
+    """Yields, for each photo, a surface and a pattern, for every third a repeated package: to be taught as good."""
     for index, photo in enumerate(photos):
         yield replace(surface(rng), damages=())
         yield GoodPhoto("periodic", patterns.periodic(rng), (), ())
         if index % 3 == 0:
             yield GoodPhoto("periodic", patterns.repeated(photo.rgb, rng), photo.parts, ())
+
+
+def hard(count: int, rng: np.random.Generator) -> Iterator[GoodPhoto]:
+    """Yields `count` pictures of each surface and pattern that is easily taken for damage, to be taught as good."""
+    for _ in range(count):
+        for name in patterns.HARD_SURFACES:
+            yield GoodPhoto("surface", patterns.surface(rng, name)[0], (), ())
+        for name in patterns.HARD_PERIODIC:
+            yield GoodPhoto("periodic", patterns.periodic(rng, (name,)), (), ())
 
 
 def surface(rng: np.random.Generator, names: Sequence[str] = patterns.SURFACES) -> GoodPhoto:

@@ -68,7 +68,7 @@ def demo(
     events: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many.", show_default="never", rich_help_panel=LIVE)
     ] = None,
-    repeats: Annotated[
+    resent: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of events that are sent again.", rich_help_panel=LIVE)
     ] = 0.02,
     bad: Annotated[
@@ -101,7 +101,7 @@ def demo(
         with bars() as progress:
             story_album(opened, seed, close, progress)
         sending = ["--rate", rate, "--burst", burst, "--burst-every", burst_every, "--burst-for", burst_for]
-        sending += ["--repeats", repeats, "--bad", bad]
+        sending += ["--resent", resent, "--bad", bad]
         raise typer.Exit(run_stack(Path(opened.storage.root), sending, ["--port", port]))
     if live:
         from demo.live import Pace
@@ -122,7 +122,7 @@ def demo(
                 topic=topic,
                 seed=seed,
                 name=new_run_id(clock(settings)),
-                repeats=repeats,
+                resent=resent,
                 bad=bad,
                 seconds=seconds,
                 events=events,

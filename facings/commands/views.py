@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -140,3 +141,33 @@ def export(
             f"wrote {report.rows:,} rows of {report.table}@{report.version} to {report.to}"
             + (f" ({report.note})" if report.note else "")
         )
+
+
+@app.command(
+    name="spark-command",
+    epilog=example(
+        "facings spark-command --master spark://head:7077 --lake s3://photos/shop",
+        "facings spark-command crops --master yarn --executors 10 --cores 4 --lake s3://photos/shop",
+    ),
+)
+def spark_command(
+    views: Annotated[list[str] | None, typer.Argument(help="Views to rebuild; all if none.")] = None,
+    lake: LakeOption = None,
+    master: Annotated[str, typer.Option(help="spark://HOST:PORT, yarn, or k8s://URL.")] = "spark://HOST:7077",
+    executors: Annotated[int, typer.Option(min=1, help="Executors to ask for.")] = 2,
+    cores: Annotated[int, typer.Option(min=1, help="Cores of each; a core maps one photo at a time.")] = 4,
+    dist: Annotated[Path, typer.Option(help="Where `make dist` wrote what travels.")] = Path("dist"),
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Print the spark-submit command of a rebuild on a cluster: versions, settings and what travels with it."""
+    from facings.jobs import spark_submit
+
+    configure_logging(verbose)
+    command = spark_submit(
+        views or [], lake or from_environment().lake, master=master, executors=executors, cores=cores, dist=dist
+    )
+    if json:
+        print_json({"command": command})
+        return
+    typer.echo(" \\\n  ".join(shlex.join(part) for part in command))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import streamlit as st
 
-from serving import attention, charts, data, queries, retail, show
+from serving import attention, charts, data, judged, queries, retail, show
 from serving.data import ask
 from serving.figures import sampled
 from serving.filters import chosen, share, window
@@ -134,7 +134,7 @@ def listing(findings: list[attention.Finding]) -> None:
             badge, what, when, link = st.columns([1.4, 5.7, 2.6, 1.5], vertical_alignment="center", gap="small")
             badge.markdown(ICONS[finding.severity].format(finding.kind))
             what.markdown(show.inert(finding.what))
-            when.caption(show.inert(attention.since(finding, chosen().end)) or "now")
+            when.caption(show.inert(attention.since(finding, chosen().end)))
             page = finding.page.removeprefix("screens/").removesuffix(".py").capitalize()
             link.page_link(
                 finding.page, label=page, icon=":material/arrow_forward:", query_params=share(**finding.params)

@@ -8,13 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from schemas.tables import MEASUREMENTS, TRACKED
-from serving import charts, data, queries, show
+from serving import charts, data, judged, queries, show
 from serving.data import ask
 from serving.figures import sampled
 from serving.filters import chosen, share
 from serving.show import Figure
 
-WORST = 12
+WORST = 15
 LATEST_HOURS = 3
 SAMPLE = 2000
 NAMES = {
@@ -168,7 +168,7 @@ def sheet(rows: pd.DataFrame) -> None:
     """Thumbnails, each with a link to its capture."""
     with st.container(horizontal=True, gap="small"):
         for row in show.each(rows.drop_duplicates("sha256")):
-            with st.container(width=208, gap="xsmall"):
+            with st.container(width=188, gap="xsmall"):
                 picture = data.thumbnail(row.sha256)
                 if picture is None:
                     st.caption("This photo does not decode.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from serving import attention, queries, retail, shelf, show
+from serving import attention, judged, queries, retail, shelf, show
 from serving.data import ask
 from serving.filters import chosen
 from serving.show import Figure
@@ -23,7 +23,10 @@ def render() -> None:
     st.html(_PAPER)
     show.header("Store sheet", "One store on a page: what to refill, what to move, which cameras to look after.")
     estate = ask(queries.estate)
+    short = retail.deviations(ask(retail.places, chosen()))
+    lacks = short[short["gap"] < 0].groupby("store_id")["gap"].sum()
     stores = [store for store in sorted(estate["store_id"].unique()) if not chosen().stores or store in chosen().stores]
+    stores.sort(key=lambda store: int(lacks.get(store, 0)))  # the one that lacks most comes first
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     store = left.selectbox("Sheet of store", stores, key="sheet", bind="query-params")
     right.caption("Print it with the browser (Ctrl+P): the menu and the filters stay off the paper.")

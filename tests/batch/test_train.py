@@ -108,7 +108,7 @@ def test_a_large_shelf_has_twelve_megapixels():
     assert shelf.rgb.shape[0] * shelf.rgb.shape[1] > 11e6
 
 
-@pytest.mark.parametrize("name", [*patterns.SURFACES, *patterns.OTHER_SURFACES])
+@pytest.mark.parametrize("name", [*patterns.SURFACES, *patterns.HARD_SURFACES, *patterns.OTHER_SURFACES])
 def test_a_surface_is_mostly_plain(name):
     rgb, edges = patterns.surface(np.random.default_rng(3), name)
     assert edges or name in ("blank", "wall")
@@ -116,7 +116,7 @@ def test_a_surface_is_mostly_plain(name):
     assert np.median(steps) < 6
 
 
-@pytest.mark.parametrize("name", [*patterns.PERIODIC, *patterns.OTHER_PERIODIC])
+@pytest.mark.parametrize("name", [*patterns.PERIODIC, *patterns.HARD_PERIODIC, *patterns.OTHER_PERIODIC])
 def test_a_pattern_repeats(name):
     grey = patterns.periodic(np.random.default_rng(3), (name,)).astype(float).mean(axis=2)
     waves = np.abs(np.fft.rfft2(grey - grey.mean())) ** 2

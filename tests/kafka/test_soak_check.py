@@ -25,7 +25,7 @@ EVENTS = 300
 def taken(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Topic, int]:
     """A lake that both services filled from a topic, the topic, and its dead letters."""
     lake, topic = tmp_path_factory.mktemp("soak") / "lake", create_topic(broker, "soak-check")
-    made = islice(messages(tiny_album(), seed=1, name="soak", repeats=0.1, bad=0.1), EVENTS)
+    made = islice(messages(tiny_album(), seed=1, name="soak", resent=0.1, bad=0.1), EVENTS)
     send(made, broker.client_options(), topic, Pace(0), events=EVENTS)
     for command in ("archive", "score"):
         options = ["--brokers", broker.address, "--topic", topic, "--lake", str(lake), "--until-caught-up"]

@@ -107,3 +107,11 @@ def test_what_fails_after_the_commit_deletes_no_file_of_it(lake, monkeypatch):
     with pytest.raises(Fenced):
         table.append(_rows(0), [Span(STREAM, None, 1)])
     assert _offsets(lake) == [0]
+
+
+def test_a_lock_that_is_never_let_go_is_not_waited_for_for_ever(lake, monkeypatch):
+    """A stopped process may hold it: the commit goes on without, and the compare and swap keeps it right."""
+    monkeypatch.setattr("lake.offsets.LOCK_PATIENCE_S", 0.05)
+    with lake.storage.lock("realtime/throughput"):
+        OffsetTable(lake.storage, REALTIME_THROUGHPUT).append(_rows(0), [Span(STREAM, None, 1)])
+    assert _offsets(lake) == [0]

@@ -27,7 +27,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 def _refused(kind: type[errors.SpeedError], given: Connection, *words: str) -> None:
     with pytest.raises(kind) as caught:
-        connect(given).close()
+        connect(given, timeout_s=1.5).close()
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert "\n" not in str(caught.value)
 

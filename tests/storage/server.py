@@ -42,7 +42,7 @@ class Server:
         return f"s3://{name}"
 
     def requests(self) -> list[str]:
-        """Operations so far, in order, named as in S3's access log: REST.PUT.OBJECT and so on."""
+        """Operations so far, in order, as the server's access log names them: s3_PutObject and so on."""
         return [line.split()[7] for line in self.log.read_text().splitlines() if not line.startswith("log starts")]
 
     def counted(self, since: int) -> Counter[str]:

@@ -50,7 +50,7 @@ ON_SPARK = f"""{OPEN}
 from facings.jobs import make_engine
 from facings.settings import Settings
 from tests.batch.build import Clock, run
-run(lake, clock=Clock(48), engine=make_engine("spark", Settings(threads=2)), full=True)
+run(lake, "crops", clock=Clock(48), engine=make_engine("spark", Settings(threads=2)), full=True)
 """
 DYING = f"""{OPEN}
 import os, pkgutil, signal
@@ -134,9 +134,9 @@ def test_spark_gives_the_same_rows_there(server: Server, uri: str, open_there: O
     there, here = open_there(), lake_at(tmp_path / "lake")
     for lake in (there, here):
         fill(lake, 0, 1, 5)
-    run(here, clock=Clock(48), full=True)
+    run(here, "crops", clock=Clock(48), full=True)
     spark = start(server, uri, ON_SPARK)
-    _, errors = spark.communicate(timeout=240)
+    _, errors = spark.communicate(timeout=280)
     assert spark.returncode == 0, errors[-2000:]
     assert rows(there) == rows(here)
     assert {commit.lineage.engine for commit in [there.last_rebuild("views/crops")] if commit and commit.lineage} == {
