@@ -117,23 +117,8 @@ def pin(lake: Lake, views: Sequence[SqlView], as_of: str | None) -> dict[str, in
     if as_of is None:
         # Captures first: what a capture refers to was appended before it.
         return {name: lake.version(name) for name in sorted(names, key=lambda name: name != "master/captures")}
-    moment = _moment(lake, as_of)
+    moment = lake.moment(as_of)
     return {name: lake.version(name) if name.startswith("views/") else lake.version_at(name, moment) for name in names}
-
-
-def _moment(lake: Lake, as_of: str) -> datetime:
-    if as_of.isdigit():
-        for commit in lake.history("master/captures"):
-            if commit.version == int(as_of):
-                return commit.at
-        raise LakeError(f"master/captures has no version {as_of}; `facings status` lists what there is")
-    try:
-        moment = datetime.fromisoformat(as_of)
-    except ValueError:
-        moment = datetime.min
-    if moment.tzinfo is None:
-        raise LakeError(f"as of {as_of!r}: give a version of master/captures, or a time like 2026-03-01T12:00:00Z")
-    return moment
 
 
 def _in_order(names: Sequence[str]) -> list[SqlView]:

@@ -59,6 +59,9 @@ def _one(lake: str, page: str, repeats: int) -> None:
     """Runs one page, first cold and then `repeats` times more, and prints a JSON object."""
     from streamlit.testing.v1 import AppTest
 
+    from serving.launch import preload
+
+    preload()
     script = str(ROOT / "serving" / "app.py")
 
     def run() -> tuple[float, float]:

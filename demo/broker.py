@@ -122,9 +122,9 @@ class Broker:
             try:
                 self._start(timeout_s)
             except PortInUse:
-                if not left or self._chosen:
+                if not left:
                     raise
-                continue
+                continue  # one of its inner ports was taken meanwhile, or the one that it chose itself
             self._chosen = True  # a restart keeps the address that clients know
             return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,7 +185,7 @@ def evaluation_parts(
             if not taken:
                 continue
             more = {} if families is None else {"families": families}
-            also = _Peers(every) if families is None and every else None
+            also = _peers(every) if families is None and every else None
             told = _told(progress, name + suffix, len(taken))
             number = seed + 1000 * len(made) + offset
             examples = make_examples(taken, number, good_copies=2, also=also, progress=told, **options, **more)  # type: ignore[arg-type]  # keywords are gathered
@@ -263,15 +264,9 @@ def _good(pictures: Sequence[Pixels], scene: str) -> list[GoodPhoto]:
     return [GoodPhoto(scene, rgb, (), ()) for rgb in pictures]
 
 
-class _Peers:
-    """Lets the peers look at one photo in `every`."""
-
-    def __init__(self, every: int) -> None:
-        self._every, self._count = every, 0
-
-    def __call__(self, data: bytes) -> dict[str, float]:
-        self._count += 1
-        return look(data) if self._count % self._every == 0 else {}
+def _peers(every: int) -> Callable[[bytes], dict[str, float]]:
+    """Lets the peers look at one example in `every`, chosen by its bytes: each class and photo has the same chance."""
+    return lambda data: look(data) if zlib.crc32(data) % every == 0 else {}
 
 
 def _told(progress: Progress, name: str, total: int) -> Callable[[int], None]:

@@ -10,6 +10,7 @@ import ipaddress
 import math
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import UTC, datetime
@@ -85,7 +86,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
-    pairs = [word.partition("=") for word in text.split()]
+    pairs = [word.partition("=") for word in shlex.split(text)]
     for name, equals, _ in pairs:
         if not (name and equals):
             raise ValueError(f"{name!r} is not NAME=VALUE")

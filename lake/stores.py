@@ -131,6 +131,10 @@ _REMEDIES = (
         "access is refused ({code}): check {keys}, and what they may do in the bucket",
     ),
     (
+        r"(?i)(invalid peer certificate|certificate verify failed|SSL peer certificate|self.signed certificate)",
+        "its certificate is not trusted ({code}): set SSL_CERT_FILE (and AWS_CA_BUNDLE, if set) to its authority's",
+    ),
+    (
         r"(Connection refused|dns error|resolve host|timed out|InvalidContentType|NETWORK_CONNECTION|HTTP error$)",
         "it can't be reached ({code}): check the endpoint{endpoint} and the network",
     ),

@@ -16,6 +16,7 @@ UNSEEN_AFTER = timedelta(hours=6)
 LATE_SHARE = 0.25
 LATE_AT_LEAST = 5
 Params = dict[str, str | list[str]]
+DRIFTS = {"unsharp": "less sharp"}  # the others are comparatives already
 KINDS = ("out of stock", "camera", "not seen", "late", "drift", "not planned", "check", "refused")
 
 
@@ -126,7 +127,7 @@ def drifting(rows: pd.DataFrame) -> list[Finding]:
         Finding(
             "attention",
             "drift",
-            f"{row.device_id}: its photos are {row.drift} than normal for it",
+            f"{row.device_id}: its photos are {DRIFTS.get(row.drift, row.drift)} than normal for it",
             row.since,
             4_500.0,
             "screens/quality.py",

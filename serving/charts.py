@@ -224,7 +224,7 @@ def camera_days(rows: pd.DataFrame) -> Chart:
     """One measurement of a camera by day beside its normal: columns day, value, normal, step, drift."""
     shown = rows.assign(low=rows["normal"] - rows["step"], high=rows["normal"] + rows["step"])
     shown = shown.assign(state=rows["drift"].map(lambda drift: "drifted" if isinstance(drift, str) else "normal"))
-    x = alt.X("day:T", title=None, scale=_UTC, axis=alt.Axis(format="%d %b", grid=False, tickCount=8))
+    x = alt.X("day:T", title=None, scale=_UTC, axis=alt.Axis(format="%d %b", grid=False, tickCount="day"))
     y = alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=5), scale=alt.Scale(zero=False))
     tip = [_when("day"), alt.Tooltip("value:Q", format=",.3f"), alt.Tooltip("normal:Q", format=",.3f")]
     base = alt.Chart(shown).encode(x=x, tooltip=tip)

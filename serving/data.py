@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
+import pyarrow.compute as pc
 import streamlit as st
 
 from lake import Lake, LakeError
 from lake.lineage import Lineage
+from lake.parquet import read_groups
 from schemas.tables import TABLES
 from serving import photos, show, storage
 from serving.access import Policy, load_policy
@@ -277,6 +279,30 @@ def closeup(sha256: str, box: photos.Box, width_px: int) -> bytes | None:
 def original(sha256: str) -> bytes | None:
     """The photo byte for byte; None where it is missing or not for this viewer."""
     return _photo(lake_uri(), sha256) if _visible("captures", "sha256", sha256) else None
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _facts(uri: str, name: str, version: int, sha256: str) -> dict[str, object]:
+    # By row group, as Lake.blob does: a query would decode every column of the table for one row of it.
+    lake, blobs = open_lake(uri), set(TABLES[name].blobs)
+    files, columns = lake.storage.table_files(name), [each for each in TABLES[name].schema.names if each not in blobs]
+    for path in reversed(lake.paths(name, version)):
+        for group, keys in read_groups(files, path, ["sha256"]):
+            row = pc.index(keys.column("sha256"), sha256).as_py()
+            if row >= 0:
+                ((_, found),) = read_groups(files, path, columns, [group])
+                facts: dict[str, object] = found.slice(row, 1).to_pylist()[0]
+                return facts
+    return {}
+
+
+def photo_facts(sha256: str) -> dict[str, object]:
+    """What is known of one photo: its measurements, model_id, format, size_bytes, width, height, orientation."""
+    if not _visible("captures", "sha256", sha256):
+        return {}
+    versions = dict(current_versions())
+    found = (_facts(lake_uri(), name, versions[name], sha256) for name in ("views/quality", "master/images"))
+    return {column: value for facts in found for column, value in facts.items()}
 
 
 @st.cache_data(show_spinner=False, max_entries=256)

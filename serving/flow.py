@@ -171,7 +171,8 @@ def costs(reader: Reader, filters: Filters) -> pd.DataFrame:
         SELECT step, count(*) AS runs, sum(seconds) AS seconds, CAST(sum(rows_ok) AS BIGINT) AS rows, sum(cost) AS cost,
                1000.0 * sum(seconds) / nullif(any_value(n), 0) AS seconds_k,
                1000.0 * sum(cost) / nullif(any_value(n), 0) AS cost_k
-        FROM runs, received WHERE status = 'ok' AND finished_at BETWEEN $start AND $end
+        FROM runs, received
+        WHERE status = 'ok' AND coalesce(engine, '') <> 'pipeline' AND finished_at BETWEEN $start AND $end
         GROUP BY step ORDER BY seconds DESC
         """,
         limits,

@@ -7,6 +7,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,12 @@ def cookie_secret(folder: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
+def preload() -> None:
+    """Imports what every page needs: at the start of the server, not within its first viewer's page."""
+    for name in ("serving.attention", "serving.charts", "serving.data", "serving.export"):
+        import_module(name)
+
+
 def serve(
     lake_uri: str,
     host: str = "127.0.0.1",
@@ -84,6 +91,7 @@ def serve(
         load_policy(access)
         flags["secrets_files"] = [str(access.resolve())]
         arguments += ["--access", str(access.resolve())]
+    preload()
     bootstrap.load_config_options(flags)
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     bootstrap.run(str(APP), False, arguments, flags)

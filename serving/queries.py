@@ -161,16 +161,6 @@ def captures(
     )
 
 
-def photo(reader: Reader, sha256: str) -> dict[str, object]:
-    """What is known of one photo: its measurements, model_id, format, size_bytes, width, height, orientation."""
-    found: dict[str, object] = {}
-    for table in ("views_quality", "images"):
-        columns = "* EXCLUDE (bytes)" if table == "images" else "*"
-        rows = reader.frame(f"SELECT {columns} FROM {table} WHERE sha256 = $sha256 LIMIT 1", {"sha256": sha256})
-        found |= {str(name): value for row in rows.to_dict("records") for name, value in row.items()}
-    return found
-
-
 def counted_in(reader: Reader, capture_id: str, at: datetime) -> pd.DataFrame:
     """What the inventory took from one capture: sku, facings, expected, trusted."""
     return reader.frame(

@@ -192,7 +192,7 @@ def _area(found: metrics.Area) -> dict[str, float]:
 
 
 def goals(figures: Mapping[str, Any], names: tuple[str, ...]) -> list[tuple[str, float, float, bool]]:
-    """(what, goal, figure, met) of what is asked for, over those of the parts `names` that there are, and of false alarms."""
+    """(what, goal, figure, met) of what is asked for: of the parts `names` that there are, and of false alarms."""
     rows: list[tuple[str, float, float, bool]] = []
     for name in names:
         if name not in figures["parts"]:

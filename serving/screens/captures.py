@@ -95,7 +95,7 @@ def detail(row: pd.Series) -> None:
     boxes: tuple[photos.Box, ...] = tuple(
         (int(c.x0), int(c.y0), int(c.x1), int(c.y1), str(c.label)) for c in show.each(crops)
     )
-    facts = ask(queries.photo, sha256)
+    facts = data.photo_facts(sha256)
     show.section(f"{show.inert(row['device_id'])} at {show.moment(row['captured_at'], '%d %b %Y %H:%M:%S')} UTC")
     left, right = st.columns([3, 2], gap="medium")
     with left:

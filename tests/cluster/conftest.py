@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.standalone import PYTHON
+from tests.sparks import SMALL
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Dist:
             "spark.pyspark.python": PYTHON,
             "spark.driver.host": "127.0.0.1",
             "spark.executor.memory": "1g",
-            "spark.sql.shuffle.partitions": "2",
+            **SMALL,
         }
 
 

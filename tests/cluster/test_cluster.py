@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from lake import Lake
 from tests.batch.build import Clock, lake_at, photo, put_boxes, put_capture, put_image, rows, run
 from tests.cluster.conftest import Dist
 from tests.cluster.standalone import SPARK_HOME, standalone
+from tests.sparks import SMALL
 
 pytestmark = [pytest.mark.xdist_group("cluster"), pytest.mark.timeout(900)]
 VIEWS = ("crops", "quality", "inventory")
@@ -41,7 +43,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 def _command(lake: Lake, cluster: str, conf: dict[str, str]) -> subprocess.CompletedProcess[str]:
     settings = {
         "FACINGS_CLUSTER": cluster,
-        "FACINGS_SPARK_CONF": " ".join(f"{name}={value}" for name, value in conf.items()),
+        "FACINGS_SPARK_CONF": shlex.join(f"{name}={value}" for name, value in conf.items()),
         "FACINGS_NOW": NOW,
     }
     command = [
@@ -62,7 +64,7 @@ def _command(lake: Lake, cluster: str, conf: dict[str, str]) -> subprocess.Compl
 
 def test_local_cluster_gives_the_same_rows(tmp_path: Path, expected: dict[str, list[str]]) -> None:
     lake = _fill(tmp_path, 24)
-    done = _command(lake, "local-cluster[2,1,1024]", {"spark.sql.shuffle.partitions": "2"})
+    done = _command(lake, "local-cluster[2,1,1024]", SMALL)
     assert done.returncode == 0, done.stderr[-3000:]
     assert rows(lake, *VIEWS, "unreadable") == expected
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from batch.engines.base import Engine
+from tests.sparks import SMALL
 
 ENGINES = ("spark", "dask", "ray")
 WORKERS = 2
@@ -21,7 +22,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         from batch.engines.spark import SparkEngine
         from batch.engines.spark_session import open_session
 
-        yield SparkEngine(partial(open_session, None, {"spark.sql.shuffle.partitions": "2"}, cores=WORKERS))
+        yield SparkEngine(partial(open_session, None, SMALL, cores=WORKERS))
         open_session(None, {}, cores=WORKERS).stop()
         return
     from batch.engines.fugue import FugueEngine

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from batch.engines.spark_session import DELTA_PACKAGE, check_java
 from lake import CommitConflict, Lake
 from tests.batch.build import DAY, Clock, at, lake_at, photo, put_boxes, put_capture, put_image, rows, run
+from tests.sparks import SMALL
 
 pytestmark = [pytest.mark.xdist_group("interop"), pytest.mark.timeout(600)]
 
@@ -22,18 +23,19 @@ pytestmark = [pytest.mark.xdist_group("interop"), pytest.mark.timeout(600)]
 def spark() -> Iterator[SparkSession]:
     """A session with Delta's own jar, which Spark fetches the first time."""
     check_java()
-    session = (
-        SparkSession.builder.master("local[1]")
-        .config("spark.jars.packages", DELTA_PACKAGE)
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.shuffle.partitions", "1")
-        .config("spark.databricks.delta.snapshotPartitions", "1")
-        .config("spark.ui.enabled", "false")
-        .config("spark.log.level", "ERROR")
-        .getOrCreate()
-    )
+    conf = {
+        **SMALL,
+        "spark.jars.packages": DELTA_PACKAGE,
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.log.level": "ERROR",
+    }
+    builder = SparkSession.builder.master("local[1]")
+    for name, value in conf.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
     yield session
     session.stop()
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from kafka import KafkaAdminClient
 
+from bench.commits import TABLES, Latency, latencies, readable_at, sent_at
 from bench.soak_check import Topic, check, read_topic, records
 from demo.broker import Broker
 from demo.live import Pace, send
@@ -42,6 +44,22 @@ def test_what_the_services_leave_behind_holds(taken):
     assert verdict.seen["capture"] < len(topic.captures), "what was sent again is not there again"
 
 
+def test_every_event_is_readable_some_time_after_it_was_sent(taken, broker: Broker):
+    lake, topic, _ = taken
+    (name,) = (name for name in _topics(broker) if name.startswith("soak-check") and not name.endswith("letters"))
+    sent = sent_at(broker.client_options(), name)
+    assert sent.keys() == topic.places()
+    counted = latencies(sent, readable_at(lake, TABLES["counted"]))
+    assert counted.keys() == topic.places()
+    assert min(counted.values()) > 0
+    assert latencies(sent, readable_at(lake, TABLES["archived"])).keys() < topic.captures.keys()
+
+
+def test_quantiles_by_hand():
+    assert Latency.of(range(101)) == Latency(101, 50, 95, 99, 100)
+    assert Latency.of(()).rows == 0
+
+
 def test_an_event_that_the_lake_does_not_have_is_lost(taken):
     lake, topic, letters = taken
     more = Topic({**topic.captures, (0, 10**6): "never-arrived"}, topic.doors, topic.refused)
@@ -66,3 +84,11 @@ def test_a_row_that_is_there_twice_is_twice_and_out_of_order(taken):
     write_deltalake(path, first, mode="append", partition_by=DeltaTable(path).metadata().partition_columns)
     verdict = check(Lake.open(str(lake)), topic, letters)
     assert (verdict.lost, verdict.twice, verdict.out_of_order) == (0, 1, 1)
+
+
+def _topics(broker: Broker) -> list[str]:
+    admin = KafkaAdminClient(**broker.client_options())
+    try:
+        return list(admin.list_topics())
+    finally:
+        admin.close()
