@@ -36,7 +36,7 @@ test: lint ## lint, then every test (PYTEST="-k name" passes arguments on)
 	@bash tests/install_chromium.sh
 	@bash tests/install_s3_server.sh
 	@echo "==> tests"
-	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
 
 lint: setup-dev ## ruff and mypy --strict
 	@echo "==> ruff"

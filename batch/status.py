@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from batch.rejected import list_rejected
 from batch.views import VIEWS, SqlView, fingerprint
-from lake import Lake, TableCorrupt
+from batch.views.declare import Source
+from lake import ChangesLost, Lake, TableCorrupt
 from lake.erase import unfinished, unsealed
 from lake.log import rows_changed
 from lake.upkeep import small_files
@@ -76,12 +77,23 @@ def _behind(lake: Lake, view: SqlView, versions: dict[str, int]) -> str:
         return "never rebuilt"
     if last.lineage.code != fingerprint(view):
         return "behind: the code changed"
+    seen = last.lineage.sources
     late = [
-        table
-        for table, seen in last.lineage.sources.items()
-        if table != "runs" and table in versions and rows_changed(lake.storage, table, seen, versions[table])
+        source.table
+        for source in view.sources
+        if source.table in seen.keys() & versions.keys() - {"runs"}
+        and _differs(lake, source, seen[source.table], versions[source.table])
     ]
     return f"behind: {', '.join(late)}" if late else "current"
+
+
+def _differs(lake: Lake, source: Source, seen: int, now: int) -> bool:
+    if not rows_changed(lake.storage, source.table, seen, now):
+        return False
+    try:
+        return bool(lake.changed(source.table, seen, now, source.columns).num_rows)
+    except ChangesLost:
+        return True
 
 
 def _advice(lake: Lake, states: list[TableState], damaged: dict[str, str]) -> list[str]:

@@ -69,7 +69,7 @@ class Machine:
         try:
             for service in services:
                 service.start()
-            until(lambda: all("partitions assigned" in s.said() for s in services), f"{name}: services read", 120)
+            until(lambda: all(map(_reads, services)), f"{name}: services read", 120)
             began = _cpu_s(services[1])
             self.send(name, sender)
             sent = sent_at(self._broker.client_options(), name)
@@ -197,6 +197,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     print_table(head, rows)
     return 0
+
+
+def _reads(service: Service) -> bool:
+    """Has it been given partitions? Raises RuntimeError with its log where it has ended."""
+    if service.code() is not None:
+        raise RuntimeError(f"{service.name} ended with {service.code()}: {service.said()[-2000:]}")
+    return "partitions assigned" in service.said()
 
 
 def _cpu_s(service: Service) -> float:

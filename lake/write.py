@@ -28,12 +28,14 @@ from deltalake.transaction import AddAction
 from lake.errors import CommitConflict
 from lake.handles import open_handle
 from lake.lineage import Lineage
+from lake.log import paths_of, read_commit
 from lake.parquet import FileWriter, conform, read_groups
 from lake.storage import Storage
 from schemas.tables import Table
 
 APP_ID = "facings"
 ATTEMPTS = 50
+LOCK_PATIENCE_S = 10.0  # a stopped process may hold the lock for ever; the commit decides without it, too
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def append_new(storage: Storage, table: Table, rows: pa.Table) -> Appended:
     rows = _first_of_key(conform(rows, table.schema), table.key)
     given = rows.num_rows
     for _ in range(ATTEMPTS):
-        with storage.lock(table.name):
+        with storage.lock(table.name, patience_s=LOCK_PATIENCE_S):
             handle = open_handle(storage, table)
             fresh = _without_known(handle, storage, table, rows)
             if fresh.num_rows == 0:
@@ -207,12 +209,13 @@ def commit(
     metadata: Mapping[str, str],
 ) -> int:
     """Steps 3 to 5. Gives the new version; CommitConflict when any commit came after the handle was read."""
-    adds = list(adds)
+    adds, removes = list(adds), list(removes)
+    version = int(handle.version()) + 1  # without retries a commit lands there or nowhere
     storage.sync(table.name, [add.path for add in adds])
     properties = CommitProperties(
         custom_metadata=dict(metadata) or None,
         max_commit_retries=0,
-        app_transactions=[Transaction(APP_ID, handle.version() + 1)],
+        app_transactions=[Transaction(APP_ID, version)],
     )
     try:
         handle.create_write_transaction(
@@ -223,10 +226,26 @@ def commit(
             commit_properties=properties,
         )
     except CommitFailedError as error:
-        raise CommitConflict(f"{table.name}: another writer committed first; run again ({error})") from error
-    version = int(handle.version()) + 1  # without retries a commit lands there or nowhere
+        if not _landed(storage, table, version, adds, removes):
+            raise CommitConflict(f"{table.name}: another writer committed first; run again ({error})") from error
     storage.sync(table.name, [f"_delta_log/{version:020d}.json"])
     return version
+
+
+def _landed(
+    storage: Storage, table: Table, version: int, adds: Sequence[AddAction], removes: Sequence[RemoveAction]
+) -> bool:
+    """Did an object store take a commit that it then refused? Where an answer is lost, delta-rs asks a second time,
+    finds the version taken and can't tell that it was by itself. A data file's name is in one commit alone.
+    """
+    if storage.local is not None or not (adds or removes):
+        return False
+    try:
+        actions = read_commit(storage, table.name, version)
+    except FileNotFoundError:
+        return False
+    kind, mine = ("add", adds) if adds else ("remove", removes)
+    return {action.path for action in mine} <= set(paths_of(actions, kind))
 
 
 def _in(rows: pa.Table, keys: pa.Table) -> pa.Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from imaging.errors import ImageError
@@ -30,8 +31,16 @@ def map_photos(
 
 def _batch(rows: Sequence[Row], schema: pa.Schema) -> pa.RecordBatch:
     # By column: RecordBatch.from_pylist takes many times as long where values are large.
-    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
+    columns = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_binary(kind) or None in values:
+        return pa.array(values, kind)
+    # Large values are copied once, into memory of their size; pa.array's grows and moves.
+    ends = np.cumsum([0, *map(len, values)], dtype=np.int32)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))])
 
 
 def _photos(batch: pa.RecordBatch) -> Iterator[Row]:

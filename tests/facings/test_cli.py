@@ -121,7 +121,7 @@ def test_export_in_three_forms(shop: tuple[Path, Path], tmp_path: Path) -> None:
         (["status"], 2, "FACINGS_LAKE"),
         (["status", "--lake", "nowhere/at/all"], 1, "no lake at"),
         (["rebuild", "--engine", "abacus"], 1, "embedded"),
-        (["rebuild", "stock"], 1, "crops, quality, inventory"),
+        (["rebuild", "stock"], 1, "crops, quality, likeness"),
         (["rebuild", "--as-of", "yesterday"], 1, "2026-03-01T12:00:00Z"),
         (["export", "stock", "--to", "x.csv"], 1, "there are"),
         (["export", "crops", "--to", "x.docx"], 1, "parquet, csv, coco"),
