@@ -21,9 +21,9 @@ help: ## list the targets
 
 setup: .venv/.setup ## install into .venv, nothing else (instant when done)
 
-run: demo ## set up, make the simulated stores, rebuild the views, open the dashboard on http://127.0.0.1:8501
-	@echo "==> dashboard: http://127.0.0.1:8501 (Ctrl-C stops it)"
-	@$(BIN)/facings serve --lake "$(LAKE)"
+run: demo ## set up, simulate stores, rebuild the views, then live: devices, Kafka, services, dashboard on http://127.0.0.1:8501
+	@echo "==> live, with the dashboard on http://127.0.0.1:8501 (Ctrl-C stops it)"
+	@$(BIN)/facings demo --live --stack --rate 2 --burst 20x --lake "$(LAKE)"
 
 demo: setup ## the same without the dashboard
 	@echo "==> demo: simulated stores into $(LAKE), then every view"

@@ -211,7 +211,9 @@ def _execute(run: _Run, task: Task, row: dict[str, Any]) -> Outcome:
 
 
 if __name__ == "__main__":  # spark-submit batch/rebuild.py --lake URI [VIEW...]: see docs/spark.md
+    from batch.engines.spark_session import submitted_session
     from facings.cli import main
 
+    submitted_session()
     sys.argv[1:1] = ["rebuild", "--engine", "spark"]
     main()

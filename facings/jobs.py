@@ -112,9 +112,10 @@ def spark_submit(
     views: Sequence[str], lake: str | None, *, master: str, executors: int, cores: int, dist: Path
 ) -> list[list[str]]:
     """The spark-submit command of a rebuild, an option with its value each. Sizes are those of docs/engines.md."""
-    from batch.engines.spark_session import CONF
+    from batch.engines.spark_session import CONF, SESSION
 
     conf = {
+        **SESSION,
         **{name: value for name, value in CONF.items() if not name.startswith("spark.ui.")},
         "spark.sql.shuffle.partitions": 2 * executors * cores,
         "spark.executor.instances": executors,

@@ -20,8 +20,9 @@ from schemas.tables import CLASSES, MEASUREMENTS
 
 __all__ = ["BASELINE", "CLASSES", "Model"]
 
-BASELINE = files("imaging") / "models" / "baseline.json"  # inside an archive, too
-SHIPPED = Path(__file__).parent / "models" / "quality.json"
+_MODELS = files("imaging") / "models"  # reads from inside an archive, too
+BASELINE = _MODELS / "baseline.json"
+SHIPPED = _MODELS / "quality.json"
 
 Numbers = NDArray[np.float64]
 

@@ -10,6 +10,7 @@ pytest_plugins = ["tests.kafka.brokers"]  # a broker for whoever asks: it starts
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--photos", type=int, default=60, help="photos of the cluster that loses a worker")
     parser.addoption("--examples", type=int, default=1, help="generated lakes an engine in tests/conformance")
 
 

@@ -21,6 +21,7 @@ from pyspark.sql.types import StructType
 from batch.engines.base import Progress
 from batch.engines.distributed import DistributedEngine
 from batch.engines.photos import PLACE, PLACES
+from batch.engines.spark_session import own_session
 from batch.engines.worker import RESULT, Job, drop_rows, find_places, map_photos, read_rows, write_rows
 from batch.plan import Task
 from batch.views.declare import MapView
@@ -42,7 +43,7 @@ class SparkEngine(DistributedEngine):
 
     def run_map(self, lake: Lake, task: Task, view: MapView, job: Job, progress: Progress) -> Iterable[pa.Table]:
         """Plans by Spark SQL, brings each row group's rows together, sorts them by place, maps them."""
-        session = self.open_session().newSession()
+        session = own_session(self.open_session())
         pin = task.pins["master/images"]
         paths = lake.paths("master/images", pin)
         if not paths:
@@ -61,7 +62,7 @@ class SparkEngine(DistributedEngine):
 
     def run_query(self, lake: Lake, task: Task, job: Job, progress: Progress) -> Iterable[pa.Table]:
         """Runs the view's query over its sources; each of the result's partitions becomes files."""
-        session = self.open_session().newSession()
+        session = own_session(self.open_session())
         self._sources(session, lake, task, {})
         rows = session.sql(task.view.sql.format(**task.parameters)).select(*task.view.table.schema.names)
         with _told(session, task.view.name, progress):

@@ -20,15 +20,18 @@ DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"  # for SQL of your own on 
 
 # Why each: docs/spark.md. A user's own --conf goes before them.
 CONF = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "1024",
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.adaptive.enabled": "true",
     "spark.python.worker.reuse": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
+}
+# Set on each rebuild's own session, whoever made the context: the rows depend on them, and memory does.
+SESSION = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "1024",
 }
 
 
@@ -54,6 +57,19 @@ def open_session(master: str | None, conf: Mapping[str, str], *, cores: int) -> 
             raise SparkUnavailable(f"Spark did not start on {where}: {str(error).splitlines()[0]}") from error
     _ship(session)
     return session
+
+
+def own_session(session: SparkSession) -> SparkSession:
+    """A session of one rebuild: temporary views and settings of its own on the same context."""
+    own = session.newSession()
+    for name, value in SESSION.items():
+        own.conf.set(name, value)
+    return own
+
+
+def submitted_session() -> SparkSession:
+    """The session of spark-submit, which has set its master and all else; the active one from then on."""
+    return SparkSession.builder.appName("facings").getOrCreate()
 
 
 def check_java() -> None:

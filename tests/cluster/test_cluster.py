@@ -70,7 +70,7 @@ def test_local_cluster_gives_the_same_rows(tmp_path: Path, expected: dict[str, l
 
 
 def test_code_and_environment_travel_to_workers_that_have_neither(
-    tmp_path: Path, dist: Dist, expected: dict[str, list[str]]
+    tmp_path: Path, dist: Dist, expected: dict[str, list[str]], root: Path
 ) -> None:
     with standalone(tmp_path / "cluster") as cluster:
         lake = _fill(tmp_path / "by-command", 24)
@@ -81,9 +81,11 @@ def test_code_and_environment_travel_to_workers_that_have_neither(
         lake = _fill(tmp_path / "by-submit", 24)
         code = pack(tmp_path / "facings.zip", EVERYTHING)
         conf = [part for name, value in dist.conf.items() for part in ("--conf", f"{name}={value}")]
-        submit = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", cluster.address, "--py-files", str(code), *conf]
-        script = [str(dist.folder / "rebuild.py"), "inventory", "--lake", lake.storage.root]
-        env = {**os.environ, "SPARK_HOME": str(SPARK_HOME), "PYSPARK_DRIVER_PYTHON": sys.executable, "FACINGS_NOW": NOW}
+        driver = ["--conf", f"spark.pyspark.driver.python={sys.executable}"]
+        submit = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", cluster.address, *driver]
+        submit += ["--py-files", str(code), *conf]
+        script = [str(root / "batch/rebuild.py"), "inventory", "--lake", lake.storage.root]
+        env = {**os.environ, "SPARK_HOME": str(SPARK_HOME), "FACINGS_NOW": NOW}
         done = subprocess.run(
             [*submit, *script], env=env, capture_output=True, text=True, timeout=600, check=False, cwd=tmp_path
         )
@@ -91,9 +93,12 @@ def test_code_and_environment_travel_to_workers_that_have_neither(
         assert rows(lake, *VIEWS, "unreadable") == expected
 
 
-def test_a_worker_killed_midway_costs_time_and_nothing_else(tmp_path: Path, dist: Dist) -> None:
-    lake = _fill(tmp_path / "lake", 60)
-    reference = _fill(tmp_path / "embedded", 60)
+def test_a_worker_killed_midway_costs_time_and_nothing_else(
+    tmp_path: Path, dist: Dist, request: pytest.FixtureRequest
+) -> None:
+    photos = request.config.getoption("--photos")
+    lake = _fill(tmp_path / "lake", photos)
+    reference = _fill(tmp_path / "embedded", photos)
     run(reference, "crops", clock=Clock())
     conf = {**dist.conf, "spark.sql.shuffle.partitions": "24", "spark.sql.adaptive.enabled": "false"}
     with standalone(tmp_path / "cluster") as cluster:

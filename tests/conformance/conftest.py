@@ -30,7 +30,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "dask":
         from distributed import LocalCluster
 
-        with LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as cluster:
+        with LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0") as cluster:
             yield FugueEngine("dask", WORKERS, cluster.scheduler_address)
         return
     import ray
