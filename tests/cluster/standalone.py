@@ -22,7 +22,7 @@ import pyspark
 
 SPARK_HOME = Path(pyspark.__file__).parent
 PYTHON = "facings-python"
-STARTS_IN_S = 60
+STARTS_IN_S = 180
 
 
 @dataclass

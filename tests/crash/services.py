@@ -73,7 +73,7 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
-    def wait(self, timeout_s: float = 60) -> int:
+    def wait(self, timeout_s: float = 180) -> int:
         """Exit code; minus the signal where one ended it."""
         try:
             return self._process.wait(timeout_s)
@@ -83,7 +83,7 @@ class Process:
     def said(self) -> str:
         return self.log.read_text("utf-8", "replace")
 
-    def says(self, text: str, deadline_s: float = 60) -> None:
+    def says(self, text: str, deadline_s: float = 180) -> None:
         """Returns once it has said that."""
         eventually(lambda: text in self.said() or self._ended(), f"it says {text!r}", deadline_s=deadline_s)
         assert text in self.said(), self.said()[-3000:]

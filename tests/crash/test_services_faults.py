@@ -111,7 +111,7 @@ def test_a_killed_member_leaves_its_partitions_to_the_other(
 ) -> None:
     """Two members of one group share the partitions; when one is killed the other reads all of them, once each."""
     group = ("--group", f"shared-{topic}", "--linger", 0)
-    short = {"session_timeout_s": "2"}
+    short = {"session_timeout_s": "6"}
     with (
         Process(tmp_path / "a", command("score", broker, topic, lake, *group), **short) as first,
         Process(tmp_path / "b", command("score", broker, topic, lake, *group), **short) as second,

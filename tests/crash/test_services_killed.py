@@ -51,7 +51,9 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def _kill(kind: str, point: tuple[str, str, int], broker: Broker, topic: str, lake: Lake, folder: Path) -> None:
-    with Process(folder / "log", command(kind, broker, topic, lake), python=victim(*point)) as process:
+    with Process(
+        folder / "log", command(kind, broker, topic, lake), python=victim(*point), session_timeout_s="2"
+    ) as process:
         assert process.wait() == -signal.SIGKILL, process.said()[-3000:]
 
 

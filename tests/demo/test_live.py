@@ -117,7 +117,7 @@ def test_the_command_ends_in_order_and_tells_what_it_sent(broker: Broker, topic:
     while len(read_all(broker, topic)) < 50:
         assert running.poll() is None
     running.send_signal(signal.SIGTERM)
-    out, _ = running.communicate(timeout=60)
+    out, _ = running.communicate(timeout=180)
     told = json.loads(out)
     assert running.returncode == 0
     assert told["events"] == len(read_all(broker, topic))
@@ -129,6 +129,6 @@ def test_a_broker_that_is_not_there_is_named():
     # A process of its own: kafka-python leaves the sockets of a failed start open.
     nowhere = {"bootstrap_servers": [f"127.0.0.1:{free_port()}"], "bootstrap_timeout_ms": 1000}
     script = f"from demo.live import ensure_topic\nensure_topic({nowhere}, 't', 1)"
-    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=180)
     assert "demo.live.SendFailed" in done.stderr
     assert "start one with `facings broker`" in done.stderr

@@ -11,6 +11,7 @@ import pytest
 
 import lake.handles as handles
 from batch.lineage import trace
+from batch.verify import check
 from lake import Lake
 from lake.errors import LakeTooNew
 from lake.sql import alias
@@ -54,6 +55,7 @@ def test_an_old_lake_is_evolved_rebuilt_and_traced(folder: Path) -> None:
     assert trace(lake, "c0").nodes[0].facts["device_id"] == "d1"
     optimise(lake)
     assert rows(lake, "crops")["views/crops"] == step_by_step["views/crops"]
+    assert check(Lake.open(folder)).faults == ()
 
 
 def _with_column(monkeypatch: pytest.MonkeyPatch) -> Table:

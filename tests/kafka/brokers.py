@@ -58,7 +58,7 @@ def make_topic(broker: Broker, name: str, *, partitions: int = PARTITIONS, **con
         admin.close()
 
 
-def delete_topic(broker: Broker, name: str, *, deadline_s: float = 30) -> None:
+def delete_topic(broker: Broker, name: str, *, deadline_s: float = 90) -> None:
     """Deletes a topic; returns once the broker no longer lists it."""
     admin = KafkaAdminClient(**broker.client_options())
     try:
@@ -73,12 +73,12 @@ def produce(broker: Broker, topic: str, records: Sequence[tuple[bytes | None, by
     producer = KafkaProducer(**(broker.client_options() | {"linger_ms": 5} | options))
     try:
         sent = [producer.send(topic, value, key=key) for key, value in records]
-        return [future.get(timeout=60) for future in sent]
+        return [future.get(timeout=180) for future in sent]
     finally:
         producer.close()
 
 
-def read_all(broker: Broker, topic: str, *, deadline_s: float = 60, **options: Any) -> list[Any]:
+def read_all(broker: Broker, topic: str, *, deadline_s: float = 180, **options: Any) -> list[Any]:
     """Every record of a topic up to its end now, by partition and offset."""
     consumer = KafkaConsumer(**(broker.client_options() | {"auto_offset_reset": "earliest"} | options))
     try:
@@ -106,7 +106,7 @@ def end_offsets(broker: Broker, topic: str) -> dict[int, int]:
         consumer.close()
 
 
-def eventually(condition: Callable[[], Any], what: str, *, deadline_s: float = 60, every_s: float = 0.05) -> Any:
+def eventually(condition: Callable[[], Any], what: str, *, deadline_s: float = 180, every_s: float = 0.05) -> Any:
     """The first true answer of `condition`; fails, naming `what`, where there is none by the deadline."""
     deadline = time.monotonic() + deadline_s
     while not (answer := condition()):

@@ -189,7 +189,7 @@ def test_a_run_that_is_asked_to_stop_ends_its_step_and_says_so(
     process = start(started, "run", "--pipeline", tmp_path / "p.toml", "--lake", taken, "--json")
     step = wait_for(lambda: number_in(tmp_path / "pid"))
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=180)
     assert process.returncode == 1
     assert json.loads(out)["steps"][0]["why"] == "stopped"
     assert not is_running(step)
@@ -235,6 +235,6 @@ def test_follow_runs_at_each_new_version_of_master_and_stops_when_asked(
         if last["master"]["master/captures"] > first["master"]["master/captures"]:
             break
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     assert process.returncode == 0
     assert Lake.open(lake).count("views/quality") == 2

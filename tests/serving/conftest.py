@@ -45,7 +45,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
 
     def run(lake: str, page: str = "overview", **params: str | list[str]) -> AppTest:
         monkeypatch.setattr(sys, "argv", ["app.py", "--lake", lake])
-        app = AppTest.from_file(str(APP), default_timeout=30)
+        app = AppTest.from_file(str(APP), default_timeout=120)
         app.query_params.update(params)
         app.run()  # pages are known only once the router has run
         if page != "overview":

@@ -58,7 +58,7 @@ def test_from_photos_to_an_export_and_the_dashboard(
     monkeypatch.setattr(sys, "argv", ["app.py", "--lake", uri])
     st.cache_data.clear()
     st.cache_resource.clear()
-    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    page = AppTest.from_file(str(APP), default_timeout=120).run()
     assert not page.exception
     assert not page.error
     assert page.title[0].value == "Overview"
