@@ -93,6 +93,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python s
         self._committed_at = 0.0
         self.bytes = 0
         self.oldest_at = 0.0  # monotonic time since when something is buffered
+        # A group's leader deals out what its own metadata names: a topic it does not know yet goes to nobody.
+        consumer.partitions_for_topic(topic.name)
         consumer.subscribe([topic.name], listener=self)
 
     # Called by kafka-python inside `poll`, while the thread that polls waits.

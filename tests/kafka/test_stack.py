@@ -20,7 +20,7 @@ def test_live_from_device_to_dashboard_and_out_again(tmp_path: Path) -> None:
     running = subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         eventually(lambda: running.poll() is None and _count(lake, "master/captures") > 20, "captures", deadline_s=200)
-        eventually(lambda: _count(lake, "realtime/throughput") > 0, "events are counted", deadline_s=100)
+        eventually(lambda: _count(lake, "realtime/throughput") > 0, "events are counted", deadline_s=300)
         eventually(lambda: _answers(port), "the dashboard answers", deadline_s=180)
         running.send_signal(signal.SIGTERM)
         out, _ = running.communicate(timeout=100)
