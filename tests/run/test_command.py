@@ -131,7 +131,8 @@ def test_a_failure_in_the_middle_is_retried_told_and_resumed_with_equal_results(
     undisturbed = facings("run", "--pipeline", pipeline(other / "p.toml", photos, flag), "--lake", whole, **told)
     assert undisturbed.returncode == 0, undisturbed.stderr
     assert rows(Lake.open(broken)) == rows(Lake.open(whole))
-    assert (one / "inventory.csv").read_bytes() == (other / "inventory.csv").read_bytes()
+    exported, expected = ((folder / "inventory.csv").read_bytes().splitlines() for folder in (one, other))
+    assert sorted(exported) == sorted(expected)  # a table has no order
     recorded = {(row["run_id"], row["step"]): row for row in Lake.open(broken).read("runs").to_pylist()}
     first, second = report["run_id"], again["run_id"]
     assert recorded[first, "run/approve"]["status"] == recorded[first, "run"]["status"] == "failed"
