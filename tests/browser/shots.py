@@ -7,7 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, sync_playwright
 
 PAGES = ("overview", "inventory", "throughput", "quality", "captures", "rejected", "runs", "travel", "store")
 ARGS = [
@@ -48,12 +48,20 @@ def settle(page: Page, quiet_ms: int = 250) -> None:
     page.wait_for_selector("h1, [data-testid=stAlert]", timeout=DEADLINE_MS)
     page.wait_for_function(
         """() => !document.querySelector('[data-testid=stApp][data-test-script-state=running]')
-        && !document.querySelector('[data-testid=stSkeleton]')
+        && !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')
         && [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(c => c.querySelector('canvas, svg'))
         && [...document.images].every(i => i.complete)""",
         timeout=DEADLINE_MS,
     )
     page.wait_for_timeout(quiet_ms)
+
+
+def figure(page: Page, label: str = "") -> Locator:
+    """The headline figures of that label. While a page runs anew, Streamlit still shows what its last run drew, greyed
+    and marked stale, beside what the new one has drawn: those are not what a viewer reads.
+    """
+    drawn = page.locator("[data-testid=stElementContainer]:not([data-stale=true])")
+    return drawn.get_by_test_id("stMetric").filter(has_text=label)
 
 
 def grow(page: Page, width: int, least: int) -> None:

@@ -89,7 +89,7 @@ def test_a_filter_changes_the_url_and_the_figures_and_outlasts_the_page(tab, das
     page = tab.page
     page.goto(dashboard)
     whole(page)
-    captures = page.get_by_test_id("stMetric").filter(has_text="Captures, 24 h")
+    captures = shots.figure(page, "Captures, 24 h")
     expect(captures).to_contain_text("96")
     page.get_by_role("combobox", name="Store").click()
     page.get_by_role("option", name="south").click()
@@ -99,10 +99,10 @@ def test_a_filter_changes_the_url_and_the_figures_and_outlasts_the_page(tab, das
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Throughput").click()
     page.wait_for_url("**/throughput*store=south*")
     whole(page)
-    expect(page.get_by_test_id("stMetric").filter(has_text="Captures").first).to_contain_text("48")
+    expect(shots.figure(page, "Captures").first).to_contain_text("48")
     page.reload()
     whole(page)
-    expect(page.get_by_test_id("stMetric").filter(has_text="Captures").first).to_contain_text("48")
+    expect(shots.figure(page, "Captures").first).to_contain_text("48")
 
 
 def test_a_finding_leads_to_its_page_with_its_filter(tab, dashboard: str):
@@ -112,8 +112,8 @@ def test_a_finding_leads_to_its_page_with_its_filter(tab, dashboard: str):
     page.get_by_test_id("stMain").get_by_role("link", name="Inventory").first.click()
     page.wait_for_url("**/inventory*device=cooler-1*")
     whole(page)
-    expect(page.get_by_test_id("stMetric").filter(has_text="Out of stock")).to_contain_text("1")
-    expect(page.get_by_test_id("stMetric").filter(has_text="Missing facings")).to_contain_text("3")
+    expect(shots.figure(page, "Out of stock")).to_contain_text("1")
+    expect(shots.figure(page, "Missing facings")).to_contain_text("3")
     assert tab.faults == []
 
 
@@ -149,10 +149,10 @@ def test_the_past_is_shown_as_it_was_and_leads_back_to_now(tab, dashboard: str):
     page.goto(f"{dashboard}/?at=views/inventory%400")
     whole(page)
     expect(page.get_by_text("This is the past")).to_be_visible()
-    expect(page.get_by_test_id("stMetric").filter(has_text="Availability")).to_contain_text("unknown")
+    expect(shots.figure(page, "Availability")).to_contain_text("unknown")
     page.get_by_role("button", name="Back to now").click()
     expect(page.get_by_text("This is the past")).to_have_count(0)
-    expect(page.get_by_test_id("stMetric").filter(has_text="Availability")).to_contain_text("91.7 %")
+    expect(shots.figure(page, "Availability")).to_contain_text("91.7 %")
     page.goto(f"{dashboard}/?at=the%20day%20before")
     expect(page.get_by_text("is no moment")).to_be_visible()
 
@@ -190,7 +190,7 @@ def test_new_data_shows_by_itself(tab, own: tuple[str, Path]):
     page, lake = tab.page, Lake.open(folder)
     page.goto(url)
     whole(page)
-    captures = page.get_by_test_id("stMetric").filter(has_text="Captures, 24 h")
+    captures = shots.figure(page, "Captures, 24 h")
     expect(captures).to_contain_text("96")
     page.get_by_role("combobox", name="Store").click()
     page.get_by_role("option", name="south").click()

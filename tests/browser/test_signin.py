@@ -36,13 +36,13 @@ def test_without_a_sign_in_nothing_is_shown(page: Page, guarded: str):
     for name in shots.PAGES:
         page.goto(shots.address(guarded, name))
         expect(page.get_by_role("button", name="Sign in")).to_be_visible(timeout=shots.DEADLINE_MS)
-        expect(page.get_by_test_id("stMetric")).to_have_count(0)
+        expect(shots.figure(page)).to_have_count(0)
         assert "cooler" not in page.content()
 
 
 def test_a_role_sees_its_store_and_no_photo_of_another(page: Page, guarded: str):
     sign_in(page, guarded, "ann")
-    expect(page.get_by_test_id("stMetric").filter(has_text="Captures, 24 h")).to_contain_text("48")
+    expect(shots.figure(page, "Captures, 24 h")).to_contain_text("48")
     assert "cooler-3" not in page.content()
     page.goto(f"{guarded}/captures?capture=c-cooler-4-03")
     shots.settle(page)
@@ -54,7 +54,7 @@ def test_a_role_sees_its_store_and_no_photo_of_another(page: Page, guarded: str)
 
 def test_a_manager_sees_every_store(page: Page, guarded: str):
     sign_in(page, guarded, "max")
-    expect(page.get_by_test_id("stMetric").filter(has_text="Captures, 24 h")).to_contain_text("96")
+    expect(shots.figure(page, "Captures, 24 h")).to_contain_text("96")
 
 
 def test_a_role_without_stores_sees_that_it_has_none(page: Page, guarded: str):
@@ -62,4 +62,4 @@ def test_a_role_without_stores_sees_that_it_has_none(page: Page, guarded: str):
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="eve").click()
     expect(page.get_by_text("Your account has no store")).to_be_visible(timeout=shots.DEADLINE_MS)
-    expect(page.get_by_test_id("stMetric")).to_have_count(0)
+    expect(shots.figure(page)).to_have_count(0)
