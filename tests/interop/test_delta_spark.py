@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from batch.engines.spark_session import DELTA_PACKAGE, check_java
 from lake import CommitConflict, Lake
 from tests.batch.build import DAY, Clock, at, lake_at, photo, put_boxes, put_capture, put_image, rows, run
-from tests.sparks import SMALL
+from tests.sparks import SMALL, end_jvm
 
 pytestmark = [pytest.mark.xdist_group("interop"), pytest.mark.timeout(600)]
 
@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.xdist_group("interop"), pytest.mark.timeout(600)]
 def spark() -> Iterator[SparkSession]:
     """A session with Delta's own jar, which Spark fetches the first time."""
     check_java()
+    end_jvm()  # one that another test left was started without the jar
     conf = {
         **SMALL,
         "spark.jars.packages": DELTA_PACKAGE,
@@ -37,7 +38,7 @@ def spark() -> Iterator[SparkSession]:
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     yield session
-    session.stop()
+    end_jvm()
 
 
 @pytest.fixture
