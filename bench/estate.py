@@ -1,7 +1,8 @@
 """A generated estate for the dashboard: rows of every table it reads, written through the lake, without any photo.
 
 100 devices in 20 stores, each with `PLACES` of 500 SKUs; captures spread evenly over `DAYS`. A tenth of the devices
-was never seen in the last day, one in twenty-five photos can't be trusted, one place in fifty is empty.
+was never seen in the last day, one in twenty-five photos can't be trusted, one place in fifty is empty. The newest
+`WAITING` captures came by Kafka: they are archived and no batch view covers them; half of them were scored live.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import numpy as np
 import pyarrow as pa
 
 from lake import Lake
+from lake.lineage import Lineage
+from lake.offsets import OffsetTable, Span
 from lake.parquet import conform
 from schemas.tables import CLASSES, MEASUREMENTS, TABLES, TIME
 
 END = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DEVICES, STORES, SKUS, PLACES, DAYS = 100, 20, 500, 24, 90
+WAITING = 500  # about an hour's, at a million captures
+STREAM = ("kafka:estate/topic", 0)
 _BATCH = 20_000  # captures
 
 
@@ -33,10 +38,19 @@ def build(lake: Lake, captures: int, seed: int = 5) -> None:
     good = np.where(rng.random(captures) < 0.04, 0.06, 0.93) + rng.random(captures) * 0.05
     plans = np.stack([rng.choice(SKUS, PLACES, replace=False) for _ in range(DEVICES)])
     expected = rng.integers(2, 7, (DEVICES, PLACES))
-    _master(lake, at, device, plans, expected)
-    lake.replace("views/quality", _quality(rng, good), scopes=None)
-    lake.replace("views/inventory", _inventory(rng, at, device, good, plans, expected), scopes=None)
-    lake.replace("views/throughput", _throughput(at, device), scopes=None)
+    done = max(0, captures - WAITING)
+    lake.append_new("master/captures", _captures(at, device, 0, done))
+    sources = {"master/captures": lake.version("master/captures")}
+    _master(lake, at, plans, expected)
+    views = {
+        "views/quality": _quality(rng, good[:done]),
+        "views/inventory": _inventory(rng, at[:done], device, good, plans, expected),
+        "views/throughput": _throughput(at[:done], device[:done]),
+    }
+    for name, batches in views.items():
+        lineage = Lineage("r-1", name, "embedded", "full", sources, "estate", {})
+        lake.replace(name, batches, scopes=None, lineage=lineage)
+    _live(lake, rng, at, device, good, done)
     _runs(lake)
 
 
@@ -62,19 +76,52 @@ def _table(name: str, columns: dict[str, pa.Array]) -> pa.Table:
     return conform(pa.table(columns), TABLES[name].schema)
 
 
-def _master(lake: Lake, at: np.ndarray, device: np.ndarray, plans: np.ndarray, expected: np.ndarray) -> None:
-    count = len(at)
-    received = pa.array(at + 4_000_000).cast(TIME)
-    dates = received.cast(pa.date32())
-    captures = {
-        "capture_id": _ids(0, count),
-        **_where(device),
-        "captured_at": pa.array(at).cast(TIME),
+def _captures(at: np.ndarray, device: np.ndarray, start: int, stop: int) -> pa.Table:
+    received = pa.array(at[start:stop] + 4_000_000).cast(TIME)
+    columns = {
+        "capture_id": _ids(start, stop),
+        **_where(device[start:stop]),
+        "captured_at": pa.array(at[start:stop]).cast(TIME),
         "received_at": received,
-        "sha256": _hashes(0, count),
-        "ingest_date": dates,
+        "sha256": _hashes(start, stop),
+        "ingest_date": received.cast(pa.date32()),
     }
-    lake.append_new("master/captures", _table("master/captures", captures))
+    return _table("master/captures", columns)
+
+
+def _live(
+    lake: Lake, rng: np.random.Generator, at: np.ndarray, device: np.ndarray, good: np.ndarray, start: int
+) -> None:
+    """The newest captures as the services leave them: archived, each counted, and a sample of half of them scored."""
+    count = len(at) - start
+    span = [Span("/".join(map(str, STREAM)), None, count)]
+    captures = _captures(at, device, start, len(at))
+    OffsetTable(lake.storage, TABLES["master/captures"]).append(captures, span)
+    place = {"source": pa.repeat(STREAM[0], count), "kafka_partition": pa.repeat(STREAM[1], count)}
+    place["kafka_offset"] = pa.array(np.arange(count))
+    scored_at = pa.array(at[start:] + 5_000_000).cast(TIME)
+    events = [
+        [{"offset": each, "capture_id": name, "rejected": False, "late": False, "size_bytes": 1300}]
+        for each, name in enumerate(captures.column("capture_id").to_pylist())
+    ]
+    counts = {name: pa.repeat(number, count) for name, number in {"events": 1, "captures": 1, "bytes": 1300}.items()}
+    counts |= {name: pa.repeat(0, count) for name in ("rejected", "late")}
+    minutes = pa.array(at[start:] // 60_000_000 * 60_000_000).cast(TIME)
+    flow = {**_where(device[start:]), "minute": minutes, **counts, "seen": pa.array(events), "counted_at": scored_at}
+    table = _table("realtime/throughput", {**flow, **place})
+    OffsetTable(lake.storage, TABLES["realtime/throughput"]).append(table, span)
+    told = captures.select(["capture_id", "device_id", "store_id", "captured_at", "sha256"])
+    scores = _table("views/quality", _scores(rng, good[start:], told.column("sha256"))).drop_columns(["sha256"])
+    columns = {name: each.column(name) for each in (told, scores) for name in each.column_names}
+    columns |= {"scored_at": scored_at, "latency_s": pa.array(rng.uniform(0.2, 1.5, count))}
+    columns["sampling_probability"] = pa.repeat(0.5, count)
+    chosen = _table("realtime/quality", {**columns, **place}).filter(pa.array(rng.random(count) < 0.5))
+    OffsetTable(lake.storage, TABLES["realtime/quality"]).append(chosen, span)
+
+
+def _master(lake: Lake, at: np.ndarray, plans: np.ndarray, expected: np.ndarray) -> None:
+    count = len(at)
+    dates = pa.array(at + 4_000_000).cast(TIME).cast(pa.date32())
     facts = {"size_bytes": 3_500_000, "width": 4284, "height": 2968, "orientation": 1}
     images = {
         "sha256": _hashes(0, count),
@@ -99,10 +146,13 @@ def _master(lake: Lake, at: np.ndarray, device: np.ndarray, plans: np.ndarray, e
 def _quality(rng: np.random.Generator, good: np.ndarray) -> Iterator[pa.RecordBatch]:
     for start in range(0, len(good), _BATCH):
         part = good[start : start + _BATCH]
-        columns = {"sha256": _hashes(start, start + len(part)), "p_good": pa.array(part)}
-        columns |= {name: pa.array(rng.random(len(part))) for name in MEASUREMENTS}
-        columns |= {f"p_{name}": pa.array((1 - part) / 6) for name in CLASSES if name != "good"}
-        yield from _table("views/quality", columns).to_batches()
+        yield from _table("views/quality", _scores(rng, part, _hashes(start, start + len(part)))).to_batches()
+
+
+def _scores(rng: np.random.Generator, good: np.ndarray, sha256: pa.Array) -> dict[str, pa.Array]:
+    columns = {"sha256": sha256, "p_good": pa.array(good)}
+    columns |= {name: pa.array(rng.random(len(good))) for name in MEASUREMENTS}
+    return columns | {f"p_{name}": pa.array((1 - good) / 6) for name in CLASSES if name != "good"}
 
 
 def _inventory(

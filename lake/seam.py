@@ -31,41 +31,63 @@ _ARCHIVED = pa.schema(
     ]
 )
 _STREAM = ["source", "kafka_partition"]
-_VIEWS = (
+_READ = (
+    *(table.name for table in REALTIME),
+    "master/captures",
+    "views/quality",
+    "views/unreadable",
+    "views/throughput",
+)
+# Realtime speaks of little, however long the history of batch is: each big table is read once, for that little alone.
+_TABLES = (
     # Every event that the realtime tables know, a row each.
     """
-    CREATE TEMP VIEW seen AS
+    CREATE TEMP TABLE seen AS
     SELECT t.store_id, t.device_id, t.minute, t.source, t.kafka_partition, t.kafka_offset AS row_offset,
            e.offset AS kafka_offset, e.capture_id, e.rejected, e.late, e.size_bytes,
            coalesce(a.archived, 0) AS archived, coalesce(a.rebuilt, 0) AS rebuilt
     FROM (SELECT *, unnest(seen) AS e FROM realtime_throughput) t
     LEFT JOIN archived a ON a.source = t.source AND a.kafka_partition = t.kafka_partition
     """,
-    # Those that views/throughput doesn't count; a capture that was sent twice, once.
+    # The captures that realtime tells of and master holds.
+    """
+    CREATE TEMP TABLE known AS
+    SELECT capture_id, sha256 FROM captures
+    WHERE capture_id IN (SELECT capture_id FROM seen UNION ALL SELECT capture_id FROM realtime_quality)
+    """,
+    # Those of them that views/quality answers for, well or not.
+    """
+    CREATE TEMP TABLE judged AS
+    SELECT capture_id FROM known
+    WHERE sha256 IN (SELECT sha256 FROM views_quality WHERE sha256 IN (SELECT sha256 FROM known)
+                     UNION ALL SELECT sha256 FROM views_unreadable)
+    """,
+    # Those that views/throughput counts: it may have been rebuilt from a later version of master than is read here.
+    """
+    CREATE TEMP TABLE counted AS
+    SELECT capture_id FROM captures_rebuilt WHERE capture_id IN (SELECT capture_id FROM seen)
+    """,
+    # Captures that realtime answers for: the population that its sample speaks of.
+    """
+    CREATE TEMP TABLE waiting AS
+    SELECT DISTINCT ON (s.capture_id) s.capture_id, s.store_id, s.device_id, s.minute
+    FROM seen s
+    WHERE s.capture_id IS NOT NULL AND s.capture_id NOT IN (SELECT capture_id FROM judged)
+      AND NOT (s.kafka_offset < s.archived AND s.capture_id NOT IN (SELECT capture_id FROM known))
+    ORDER BY s.capture_id, s.source, s.kafka_partition, s.kafka_offset
+    """,
+)
+_VIEWS = (
+    # Events that views/throughput doesn't count; a capture that was sent twice, once.
     """
     CREATE TEMP VIEW uncounted AS
     SELECT * FROM seen s
     WHERE s.kafka_offset >= s.rebuilt
-      AND (s.capture_id IS NULL OR s.capture_id NOT IN (SELECT capture_id FROM captures_rebuilt))
+      AND (s.capture_id IS NULL OR s.capture_id NOT IN (SELECT capture_id FROM counted))
     QUALIFY s.capture_id IS NULL
          OR row_number() OVER (PARTITION BY s.capture_id ORDER BY s.source, s.kafka_partition, s.kafka_offset) = 1
     """,
-    # Captures that views/quality answers for, well or not.
-    """
-    CREATE TEMP VIEW judged AS
-    SELECT capture_id FROM captures
-    WHERE sha256 IN (SELECT sha256 FROM views_quality UNION ALL SELECT sha256 FROM views_unreadable)
-    """,
-    # Captures that realtime answers for: the population that its sample speaks of.
-    """
-    CREATE TEMP VIEW waiting AS
-    SELECT DISTINCT ON (s.capture_id) s.capture_id, s.store_id, s.device_id, s.minute
-    FROM seen s
-    WHERE s.capture_id IS NOT NULL AND s.capture_id NOT IN (SELECT capture_id FROM judged)
-      AND NOT (s.kafka_offset < s.archived AND s.capture_id NOT IN (SELECT capture_id FROM captures))
-    ORDER BY s.capture_id, s.source, s.kafka_partition, s.kafka_offset
-    """,
-    # The sample of them. Sent twice at two rates, a capture had the higher chance of the two.
+    # The sample of those that wait. Sent twice at two rates, a capture had the higher chance of the two.
     """
     CREATE TEMP VIEW sampled AS
     SELECT r.* FROM realtime_quality r
@@ -81,7 +103,7 @@ _VIEWS = (
     FROM realtime_quality r
     LEFT JOIN archived a ON a.source = r.source AND a.kafka_partition = r.kafka_partition
     WHERE r.capture_id IN (SELECT capture_id FROM judged)
-       OR (r.kafka_offset < coalesce(a.archived, 0) AND r.capture_id NOT IN (SELECT capture_id FROM captures))
+       OR (r.kafka_offset < coalesce(a.archived, 0) AND r.capture_id NOT IN (SELECT capture_id FROM known))
     """,
     """
     CREATE TEMP VIEW expired_throughput AS
@@ -89,7 +111,7 @@ _VIEWS = (
     FROM seen s
     GROUP BY s.source, s.kafka_partition, s.row_offset
     HAVING bool_and(s.kafka_offset < s.rebuilt
-                    OR coalesce(s.capture_id IN (SELECT capture_id FROM captures_rebuilt), FALSE))
+                    OR coalesce(s.capture_id IN (SELECT capture_id FROM counted), FALSE))
        AND bool_and(s.capture_id IS NULL OR s.capture_id NOT IN (SELECT capture_id FROM waiting))
     """,
 )
@@ -101,17 +123,18 @@ def pin(lake: Lake) -> dict[str, int]:
 
 
 def open_seam(lake: Lake, versions: Mapping[str, int]) -> duckdb.DuckDBPyConnection:
-    """A locked-down DuckDB connection over the tables at `versions`, with the seam's views beside them.
+    """A locked-down DuckDB connection over the tables of `_READ` at `versions`, and the seam's own beside them.
 
-    seen, uncounted, judged, waiting, sampled: see the comments at each. One connection serves one thread.
+    seen, known, judged, counted, waiting, uncounted, sampled: see the comments at each. One connection serves one
+    thread.
     """
-    tables = {alias(name): lake.dataset(name, versions[name]) for name in TABLES}
+    tables = {alias(name): lake.dataset(name, versions[name]) for name in _READ}
     rebuilt = _rebuilt_version(lake, versions)
     captures = lake.dataset(CAPTURES.name, rebuilt) if rebuilt is not None else CAPTURES.schema.empty_table()
     archived = _archived(lake, versions, rebuilt)
     connection = connect({**tables, "captures_rebuilt": captures, "archived": archived})
-    for view in _VIEWS:
-        connection.execute(view)
+    for made in (*_TABLES, *_VIEWS):
+        connection.execute(made)
     return connection
 
 

@@ -35,31 +35,42 @@ _THROUGHPUT = f"""
     FROM layers WHERE {_FILTER.format(time="hour")}
     GROUP BY ALL ORDER BY hour, store_id, device_id
 """
+# Batch's answers: the captures of the window whose photo has a row in quality or among the unreadable.
+_ANSWERED = f"""
+    taken AS MATERIALIZED (
+        SELECT capture_id, store_id, device_id, captured_at, sha256 FROM captures
+        WHERE {_FILTER.format(time="captured_at")}
+    ),
+    scored AS (SELECT sha256, p_good FROM views_quality WHERE sha256 IN (SELECT sha256 FROM taken)),
+    answered AS (
+        SELECT t.*, q.p_good FROM taken t LEFT JOIN scored q USING (sha256)
+        WHERE q.sha256 IS NOT NULL OR sha256 IN (SELECT sha256 FROM views_unreadable)
+    )
+"""
 _QUALITY = f"""
+    WITH {_ANSWERED},
+    unanswered AS (SELECT * FROM waiting WHERE {_FILTER.format(time="minute")})
     SELECT store_id, device_id, count(*) FILTER (layer = 'batch')::BIGINT AS batch,
            count(*) FILTER (layer = 'batch' AND p_good >= $threshold)::BIGINT AS batch_usable,
            count(*) FILTER (layer = 'realtime')::BIGINT AS waiting,
            list(coalesce(p_good >= $threshold, FALSE)) FILTER (probability IS NOT NULL) AS has,
            list(probability) FILTER (probability IS NOT NULL) AS probabilities
     FROM (
-        SELECT 'batch' AS layer, c.store_id, c.device_id, c.captured_at AS taken, q.p_good,
-               CAST(NULL AS DOUBLE) AS probability
-        FROM captures c
-        JOIN judged USING (capture_id) LEFT JOIN views_quality q USING (sha256)
+        SELECT 'batch' AS layer, store_id, device_id, p_good, CAST(NULL AS DOUBLE) AS probability FROM answered
         UNION ALL
-        SELECT 'realtime', w.store_id, w.device_id, w.minute, s.p_good, s.sampling_probability
-        FROM waiting w LEFT JOIN sampled s USING (capture_id)
-    ) WHERE {_FILTER.format(time="taken")}
+        SELECT 'realtime', w.store_id, w.device_id, s.p_good, s.sampling_probability
+        FROM unanswered w LEFT JOIN sampled s USING (capture_id)
+    )
     GROUP BY ALL ORDER BY store_id, device_id
 """
 _CAPTURES = f"""
-    SELECT * FROM (
-        SELECT c.capture_id, c.store_id, c.device_id, c.captured_at, q.p_good, 'batch' AS layer,
-               CAST(NULL AS DOUBLE) AS sampling_probability
-        FROM captures c JOIN judged USING (capture_id) LEFT JOIN views_quality q USING (sha256)
-        UNION ALL
-        SELECT capture_id, store_id, device_id, captured_at, p_good, 'realtime', sampling_probability FROM sampled
-    ) WHERE {_FILTER.format(time="captured_at")} ORDER BY captured_at DESC, capture_id LIMIT $limit
+    WITH {_ANSWERED}
+    SELECT capture_id, store_id, device_id, captured_at, p_good, 'batch' AS layer,
+           CAST(NULL AS DOUBLE) AS sampling_probability FROM answered
+    UNION ALL
+    SELECT capture_id, store_id, device_id, captured_at, p_good, 'realtime', sampling_probability FROM sampled
+    WHERE {_FILTER.format(time="captured_at")}
+    ORDER BY captured_at DESC, capture_id LIMIT $limit
 """
 _FRESH = """
     SELECT max(scored_at) AS scored_at, quantile_cont(latency_s, 0.5) AS latency_p50_s,
