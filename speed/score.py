@@ -1,6 +1,6 @@
 """score: every event counted, a sample of the photos measured and classified within seconds. One batch, in steps.
 
-1. Parse the events; choose captures by a hash of their name below the rate.
+1. Parse the events; choose captures by a hash of their name below the rate, which what waits and past batches give.
 2. Fetch the chosen photos and score them with the code and the model of batch.
 3. Ask the broker whether the topic is still the same one.
 4. Append to realtime/quality what was scored, with its offsets, by compare and swap.
@@ -44,8 +44,6 @@ log = logging.getLogger(__name__)
 TABLE = REALTIME_THROUGHPUT
 _LOGGED = ("capture_id", "kafka_partition", "kafka_offset", "latency_s", "sampling_probability")
 UNKNOWN = "unknown"
-_BATCH_S = 0.5  # a batch is as large as what is scored in this time
-_FIRST_PHOTO_S = 0.05  # what a photo is taken to cost, fetched and scored, until that was measured
 _MOST_EVENTS = 5_000
 Chosen = tuple[Message, Capture]
 
@@ -66,41 +64,40 @@ class Score:
         late_after_s: float,
         max_inline_bytes: int,
         threads: int,
+        timer: Callable[[], float] = time.monotonic,
     ):
+        """`clock` gives the time of day that rows carry, `timer` the seconds that the rate follows."""
         self._loader, self._places, self._model, self._limits = loader, places, model, limits
+        self._timer = timer
         self._clock, self._late_after_s, self._max_inline = clock, late_after_s, max_inline_bytes
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="facings-score")
         self._quality = OffsetTable(lake.storage, REALTIME_QUALITY)
         self._throughput = OffsetTable(lake.storage, TABLE)
-        self._per_second: float | None = None
-        self._photo_s = _FIRST_PHOTO_S
         self.rate = rate
         self.latencies_s: Callable[[float], None] = lambda seconds: None
 
     @property
     def most_events(self) -> int:
-        """Events that a batch may hold, so that its sample is scored in about half a second."""
-        wanted = _BATCH_S / self._photo_s / self.rate.value if self.rate.value else _MOST_EVENTS
-        return max(1, min(_MOST_EVENTS, int(wanted)))
+        """Events that a batch may hold: what waits, whatever it is; the rate makes it fit."""
+        return _MOST_EVENTS
 
     def take(self, batch: Batch, confirm: Callable[[], None], stop: threading.Event) -> Taken:
         """Steps 1 to 5. Raises Fenced, Stopping; `confirm` is step 3."""
-        began = time.monotonic()
+        began = self._timer()
         streams = {p: batch.topic.stream(p) for p in batch.stops}
         done = self._quality.read(streams.values())
         counts = _Counts(batch, self._clock(), self._late_after_s)
-        chosen: list[Chosen] = []
-        rate = self.rate.value
+        captures: list[Chosen] = []
         for message in batch.messages:
             capture = counts.add(message)
-            ahead = done[streams[message.partition]]
-            if capture is not None and draw(capture.capture_id) < rate and (ahead is None or message.offset >= ahead):
-                chosen.append((message, capture))
-        scoring = time.monotonic()
+            if capture is not None and message.offset >= (done[streams[message.partition]] or 0):
+                captures.append((message, capture))
+        rate = self.rate.choose(len(captures), batch.backlog * len(captures) / max(1, len(batch.messages)))
+        chosen = [one for one in captures if draw(one[1].capture_id) < rate]
+        scoring = self._timer()
         rows = list(self._score(batch, chosen, rate, stop))  # 2
-        if chosen:
-            self._photo_s = 0.5 * self._photo_s + 0.5 * max(1e-4, (time.monotonic() - scoring) / len(chosen))
+        scoring_s = self._timer() - scoring
         confirm()  # 3
         spans = [
             Span(stream, done[stream], batch.stops[p])
@@ -114,7 +111,7 @@ class Score:
             self.latencies_s(row["latency_s"])
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("scored", extra={name: row[name] for name in _LOGGED})
-        self._adapt(batch, time.monotonic() - began)
+        self.rate.learn(len(chosen), scoring_s, self._timer() - began - scoring_s)
         return Taken(
             len(batch.messages), len(batch.messages) - counts.rejected, 0, counts.rejected, sampled=len(chosen)
         )
@@ -122,11 +119,6 @@ class Score:
     def close(self) -> None:
         """Ends its threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _adapt(self, batch: Batch, seconds: float) -> None:
-        now = len(batch.messages) / max(seconds, 1e-3)
-        self._per_second = now if self._per_second is None else 0.7 * self._per_second + 0.3 * now
-        self.rate.adapt(batch.backlog / self._per_second, time.monotonic())
 
     def _score(
         self, batch: Batch, chosen: Sequence[Chosen], rate: float, stop: threading.Event

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,7 +76,7 @@ def make_archive(lake: Lake, loader: Loader, letters: Letters | None = None) -> 
     )
 
 
-def make_score(lake: Lake, loader: Loader, rate: float = 1.0) -> Score:
+def make_score(lake: Lake, loader: Loader, rate: float = 1.0, timer: Callable[[], float] = time.monotonic) -> Score:
     return Score(
         lake,
         loader,
@@ -87,6 +88,7 @@ def make_score(lake: Lake, loader: Loader, rate: float = 1.0) -> Score:
         late_after_s=LATE_AFTER_S,
         max_inline_bytes=1 << 20,
         threads=1,
+        timer=timer,
     )
 
 

@@ -1,15 +1,13 @@
-"""The choice of captures: stable, uniform, and a rate that gives way and comes back."""
+"""The choice of captures: stable and uniform; and what a sample says of all. How the rate is found: test_rate.py."""
 
 from __future__ import annotations
 
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lake.estimate import estimate
-from speed.sampling import FLOOR_SHARE, Rate, draw
+from speed.sampling import draw
 
 
 def test_the_same_name_draws_the_same_number_in_every_process():
@@ -27,25 +25,6 @@ def test_as_many_are_chosen_as_the_rate_says(rate):
 def test_a_lower_rate_chooses_among_those_of_a_higher_one():
     low, high = ({n for n in range(2000) if draw(str(n)) < rate} for rate in (0.1, 0.3))
     assert low < high
-
-
-def test_the_rate_falls_under_lag_and_comes_back():
-    rate = Rate(0.4)
-    assert rate.adapt(10, 0) == 0.2
-    assert rate.adapt(10, 0.5) == 0.2  # once a second: one slow batch is not a trend
-    assert rate.adapt(10, 1) == 0.1
-    assert rate.adapt(1, 2) == 0.1
-    for second in range(3, 10):
-        rate.adapt(0, second)
-    assert rate.value == 0.4
-
-
-@given(st.floats(0.001, 1), st.lists(st.floats(0, 1000), max_size=200))
-def test_every_capture_always_has_a_chance_and_none_too_much(target, lags):
-    rate = Rate(target)
-    for second, lag in enumerate(lags):
-        rate.adapt(lag, second)
-        assert target * FLOOR_SHARE <= rate.value <= target
 
 
 def _sample(rng: random.Random, truth: list[bool], rates: list[float]) -> tuple[list[bool], list[float]]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from intake.content import Loader
-from lake import Lake
+from lake import CommitConflict, Lake
 from lake.offsets import OffsetTable
 from schemas.tables import MEASUREMENTS, QUALITY, REALTIME_QUALITY
 from speed import archive, score
 from speed.batch import Batch
-from speed.sampling import draw
+from speed.sampling import BATCH_S, draw
 from speed.score import Score
 from tests.batch.build import photo, run
 from tests.speed import stream
@@ -130,14 +131,40 @@ def test_what_quality_holds_already_is_not_chosen_again_at_another_rate(lake, lo
     assert sum(row["events"] for row in lake.read("realtime/throughput").to_pylist()) == 40
 
 
-def test_the_rate_falls_while_events_wait_and_batches_grow_with_it(lake, loader):
+def test_the_rate_falls_with_what_waits_and_is_full_again_in_the_next_small_batch(lake, loader):
     log = Log(1)
-    for number in range(4):
+    for number in range(8):
         log.send(0, capture(f"c{number}"))
     sink = stream.make_score(lake, loader, 1.0)
-    batch = log.batch(lake, score.TABLE, 10)
-    before = sink.most_events
-    take(sink, Batch(batch.topic, batch.messages, batch.starts, batch.stops, backlog=1_000_000))
+    batch = log.batch(lake, score.TABLE, 4)
+    fits = BATCH_S / sink.rate.capture_s
+    take(sink, Batch(batch.topic, batch.messages, batch.starts, batch.stops, backlog=196))
+    assert sink.rate.value == fits / 200
+    take(sink, log.batch(lake, score.TABLE, 4))
     sink.close()
-    assert sink.rate.value == 0.5
-    assert sink.most_events > before
+    assert sink.rate.value == 1
+    rates = {row["capture_id"]: row["sampling_probability"] for row in lake.read("realtime/quality").to_pylist()}
+    assert rates == {f"c{n}": rate for n in range(8) for rate in [fits / 200 if n < 4 else 1] if draw(f"c{n}") < rate}
+
+
+def test_a_batch_that_is_repeated_has_the_same_rate(lake, loader):
+    """What its photos cost the first time is not known to the second: else slow ones would be drawn less often."""
+    log = Log(1)
+    for number in range(60):
+        log.send(0, capture(f"c{number}"))
+    ticks = itertools.count(step=5)
+    sink = stream.make_score(lake, loader, 1.0, timer=lambda: float(next(ticks)))
+    batch = log.batch(lake, score.TABLE, 60)
+
+    def breaks() -> None:
+        raise CommitConflict("another came first")
+
+    with pytest.raises(CommitConflict):
+        take(sink, batch, breaks)
+    first = sink.rate.value
+    take(sink, batch)
+    assert {row["sampling_probability"] for row in lake.read("realtime/quality").to_pylist()} == {first}
+    assert first < 1
+    sink.rate.choose(60)
+    assert sink.rate.value != first  # now that it is committed, its cost counts
+    sink.close()
