@@ -8,14 +8,15 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from batch.runs import append_run
 from facings.console import Exit, say
+from facings.consuming import Consume
 from facings.jobs import ingest_settings, threads
 from facings.options import run_id
 from facings.settings import Settings, storage_options
@@ -40,28 +41,6 @@ log = logging.getLogger(__name__)
 ARCHIVE_LINGER_S, SCORE_LINGER_S = 1.0, 0.05
 _BATCH_BYTES = 16 << 20
 _EXPIRE_END_S = 5.0
-
-
-@dataclass(frozen=True)
-class Consume:
-    """What a person says of a service on the command line."""
-
-    brokers: str
-    topic: str
-    group: str
-    security: str = "PLAINTEXT"
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    mechanism: str = "SCRAM-SHA-512"
-    username: str | None = None
-    instance_id: str | None = None
-    until_caught_up: bool = False
-    accept_gap: bool = False
-    photos: Sequence[str] = ()
-    linger_s: float | None = None
-    metrics_host: str = "127.0.0.1"
-    metrics_port: int | None = None
 
 
 def run_archive(
@@ -217,12 +196,12 @@ def _plan(given: Consume, settings: Settings, linger_s: float, dead_letter_topic
 
 
 def _places(given: Consume) -> Places:
-    folders = tuple(Path(place).absolute() for place in given.photos if not is_object(place))
+    folders = tuple(Path(place).absolute() for place in given.photos or () if not is_object(place))
     return Places(folders, _buckets(given))
 
 
 def _buckets(given: Consume) -> tuple[str, ...]:
-    return tuple(place for place in given.photos if is_object(place))
+    return tuple(place for place in given.photos or () if is_object(place))
 
 
 def _intake(given: Consume, settings: Settings) -> IngestSettings:

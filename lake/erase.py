@@ -21,6 +21,7 @@ from deltalake import DeltaTable
 from deltalake._internal import RemoveAction
 from deltalake.transaction import AddAction
 
+from lake.commit import commit
 from lake.errors import LakeError, LakeTooNew
 from lake.handles import open_handle, unknown_columns
 from lake.lake import Lake
@@ -28,7 +29,7 @@ from lake.log import commit_path
 from lake.parquet import FileWriter
 from lake.sql import alias
 from lake.upkeep import Vacuumed, vacuum_table
-from lake.write import commit, drop_scopes
+from lake.write import drop_scopes
 from schemas.tables import CAPTURES, ERASED, IMAGES, MASTER, REALTIME, TABLES, Table
 
 KEY = "facings_erasure"

@@ -10,22 +10,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake._internal import RemoveAction
-from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction
+from deltalake import DeltaTable, Transaction
 
+from lake.commit import ATTEMPTS, commit, delete_files, write_rows
 from lake.errors import CommitConflict
 from lake.handles import open_handle, refuse_empty_commit
-from lake.parquet import FileWriter, conform
+from lake.parquet import conform
 from lake.storage import Storage
-from lake.write import APP_ID, ATTEMPTS, Appended
+from lake.write import Appended, without_known
 from schemas.tables import Table
 
 LOCK_PATIENCE_S = 2.0
@@ -73,7 +69,7 @@ class OffsetTable:
             with self._storage.lock(self.table.name, patience_s=LOCK_PATIENCE_S):
                 handle = self._newest()
                 self._check(handle, spans)
-                fresh = self._without_known(handle, rows) if once else rows
+                fresh = without_known(handle, self._storage, self.table, rows) if once else rows
                 version = self._commit(handle, fresh, spans)
             if version is not None:
                 return Appended(fresh.num_rows, rows.num_rows - fresh.num_rows, version)
@@ -95,83 +91,21 @@ class OffsetTable:
                     f"{self.table.name}: {span.stream} was read to {found} by another writer, not to {span.start}"
                 )
 
-    def _without_known(self, handle: DeltaTable, rows: pa.Table) -> pa.Table:
-        (key,) = self.table.key
-        if rows.num_rows == 0 or handle.version() == 0:
-            return rows
-        dataset = handle.to_pyarrow_dataset(filesystem=self._storage.table_files(self.table.name))
-        wanted = rows.column(key).combine_chunks()
-        known = dataset.to_table(columns=[key], filter=pc.field(key).isin(wanted)).column(key)
-        return rows.filter(pc.invert(pc.is_in(rows.column(key), known.combine_chunks()))) if len(known) else rows
-
     def _commit(self, handle: DeltaTable, rows: pa.Table, spans: Sequence[Span]) -> int | None:
         """The new version, or None where another commit came first."""
-        name = self.table.name
-        writers: list[FileWriter] = []
+        adds = write_rows(self._storage, self.table, rows)
+        offsets = [Transaction(span.stream, span.stop) for span in spans]
         try:
-            adds = self._write(rows, writers)
-        except BaseException:
-            _discard(writers)
-            raise
-        try:
-            properties = CommitProperties(
-                max_commit_retries=0,
-                app_transactions=[
-                    Transaction(APP_ID, handle.version() + 1),
-                    *(Transaction(span.stream, span.stop) for span in spans),
-                ],
-            )
-            handle.create_write_transaction(
-                adds,
-                "append",
-                self.table.schema,
-                partition_by=list(self.table.partition_by),
-                commit_properties=properties,
-            )
-        except CommitFailedError:
-            # Over a network it may be our own commit that came first, its answer lost: the files stay, and the table's
-            # offsets tell which it was.
-            if self._storage.local is not None:
-                _discard(writers)
+            return commit(self._storage, handle, self.table, adds, [], {}, offsets)
+        except CommitConflict:
+            delete_files(self._storage, self.table, adds)
             return None
         except BaseException:
             # Perhaps it is committed and only what came after failed: the files stay, the table will say.
             self._handle = None
             raise
-        version = int(handle.version()) + 1  # without retries a commit lands there or nowhere
-        self._storage.sync(name, [f"_delta_log/{version:020d}.json"])
-        return version
-
-    def _write(self, rows: pa.Table, writers: list[FileWriter]) -> list[AddAction | RemoveAction]:
-        adds: list[AddAction | RemoveAction] = []
-        for partition, part in _by_partition(self.table, rows):
-            writer = FileWriter(self.table, self._storage, time.time_ns() // 1_000_000, partition)
-            writers.append(writer)
-            for batch in part.to_batches(max_chunksize=65_536):
-                writer.write(batch)
-            adds.extend(writer.finish().adds)  # which makes them durable as well: step 3
-        return adds
-
-
-def _discard(writers: Iterable[FileWriter]) -> None:
-    for writer in writers:
-        writer.discard()
 
 
 def _offset(handle: DeltaTable, stream: str) -> int | None:
     found = handle.transaction_version(stream)
     return None if found is None else int(found)
-
-
-def _by_partition(table: Table, rows: pa.Table) -> list[tuple[dict[str, str], pa.Table]]:
-    if not rows.num_rows:
-        return []
-    if not table.partition_by:
-        return [({}, rows)]
-    (name,) = table.partition_by
-    column = rows.column(name)
-    values = sorted(set(column.to_pylist()))
-    return [
-        ({name: str(value)}, rows.filter(pc.equal(column, pa.scalar(value, rows.schema.field(name).type))))
-        for value in values
-    ]

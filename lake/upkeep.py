@@ -14,13 +14,13 @@ from deltalake._internal import RemoveAction
 from deltalake.transaction import AddAction
 from pyarrow import fs as pafs
 
+from lake.commit import commit
 from lake.errors import CommitConflict, LakeError, LakeTooNew
 from lake.handles import find_table, open_handle, unknown_columns
 from lake.keep import pinned_versions
 from lake.lake import Lake
 from lake.log import LOG, commit_path, log_versions
 from lake.parquet import FILE_BYTES, FileWriter, conform, read_groups
-from lake.write import commit
 from schemas.tables import TABLES, Table
 
 KEY = "facings_upkeep"

@@ -6,35 +6,30 @@
 4. Commit through the handle, with a transaction of the same app id in every commit: if any came between, this fails.
 5. Make the commit durable. Only then is it acknowledged.
 
-A crash before 4 leaves files that no version names; a crash after 4 leaves a whole commit.
+Steps 2 to 5 are in lake.commit, for lake.offsets, too. A crash before 4 leaves files that no version names; a crash
+after 4 leaves a whole commit.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import DeltaTable
 from deltalake._internal import RemoveAction
-from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
+from lake.commit import ATTEMPTS, commit, delete_files, discarding, now_ms, write_rows
 from lake.errors import CommitConflict
 from lake.handles import open_handle
 from lake.lineage import Lineage
-from lake.log import paths_of, read_commit
 from lake.parquet import FileWriter, conform, read_groups
 from lake.storage import Storage
 from schemas.tables import Table
 
-APP_ID = "facings"
-ATTEMPTS = 50
 LOCK_PATIENCE_S = 10.0  # a stopped process may hold the lock for ever; the commit decides without it, too
 
 
@@ -68,7 +63,7 @@ def append_new(storage: Storage, table: Table, rows: pa.Table) -> Appended:
     for _ in range(ATTEMPTS):
         with storage.lock(table.name, patience_s=LOCK_PATIENCE_S):
             handle = open_handle(storage, table)
-            fresh = _without_known(handle, storage, table, rows)
+            fresh = without_known(handle, storage, table, rows)
             if fresh.num_rows == 0:
                 return Appended(0, given, handle.version())
             try:
@@ -80,30 +75,11 @@ def append_new(storage: Storage, table: Table, rows: pa.Table) -> Appended:
 
 
 def _append(storage: Storage, handle: DeltaTable, table: Table, rows: pa.Table) -> int:
-    adds: list[AddAction] = []
-    with _discarding() as writers:
-        for partition, part in _by_partition(table, rows):
-            writer = FileWriter(table, storage, _now_ms(), partition)
-            writers.append(writer)
-            for batch in part.to_batches(max_chunksize=65_536):
-                writer.write(batch)
-            adds.extend(writer.finish().adds)
+    adds = write_rows(storage, table, rows)
     try:
         return commit(storage, handle, table, adds, [], {})
     except CommitConflict:
         delete_files(storage, table, adds)
-        raise
-
-
-@contextlib.contextmanager
-def _discarding() -> Iterator[list[FileWriter]]:
-    """Deletes what the writers wrote when writing fails. Around step 2 alone: later, a commit may name the files."""
-    writers: list[FileWriter] = []
-    try:
-        yield writers
-    except BaseException:
-        for writer in writers:
-            writer.discard()
         raise
 
 
@@ -122,9 +98,9 @@ def replace(
     caller planned on; CommitConflict when the table has moved on.
     """
     handle = open_handle(storage, table, expect)
-    writer = FileWriter(table, storage, _now_ms())
+    writer = FileWriter(table, storage, now_ms())
     dropped = None
-    with _discarding() as writers:
+    with discarding() as writers:
         writers.append(writer)
         if scopes is not None:
             gone = {path: drop_scopes(storage, table, path, scopes, writer) for path in _present(handle)}
@@ -150,14 +126,6 @@ def put_files(
     On CommitConflict the files written are deleted.
     """
     return _swap(storage, open_handle(storage, table, expect), table, adds, dropped, lineage)
-
-
-def delete_files(storage: Storage, table: Table, adds: Iterable[AddAction]) -> None:
-    """Deletes files that no commit names, as far as they are there."""
-    files = storage.table_files(table.name)
-    for add in adds:
-        with contextlib.suppress(FileNotFoundError):
-            files.delete_file(unquote(add.path))
 
 
 def drop_scopes(storage: Storage, table: Table, path: str, scopes: pa.Table, writer: FileWriter) -> int:
@@ -187,7 +155,7 @@ def _swap(
 ) -> Replaced:
     present = _present(handle)
     going = {path: rows for path, (rows, _) in present.items()} if dropped is None else dropped
-    removes = [RemoveAction(path, True, _now_ms(), present[path][1], {}) for path in going]
+    removes = [RemoveAction(path, True, now_ms(), present[path][1], {}) for path in going]
     try:
         version = commit(storage, handle, table, adds, removes, lineage.metadata() if lineage is not None else {})
     except CommitConflict:
@@ -198,54 +166,6 @@ def _swap(
     written = sum(json.loads(add.stats)["numRecords"] for add in adds)
     kept = sum(rows for rows, _ in present.values()) - gone
     return Replaced(written - moved, kept, gone, sum(add.size for add in adds), version)
-
-
-def commit(
-    storage: Storage,
-    handle: DeltaTable,
-    table: Table,
-    adds: Iterable[AddAction],
-    removes: Iterable[RemoveAction],
-    metadata: Mapping[str, str],
-) -> int:
-    """Steps 3 to 5. Gives the new version; CommitConflict when any commit came after the handle was read."""
-    adds, removes = list(adds), list(removes)
-    version = int(handle.version()) + 1  # without retries a commit lands there or nowhere
-    storage.sync(table.name, [add.path for add in adds])
-    properties = CommitProperties(
-        custom_metadata=dict(metadata) or None,
-        max_commit_retries=0,
-        app_transactions=[Transaction(APP_ID, version)],
-    )
-    try:
-        handle.create_write_transaction(
-            [*removes, *adds],
-            "append",
-            table.schema,
-            partition_by=list(table.partition_by),
-            commit_properties=properties,
-        )
-    except CommitFailedError as error:
-        if not _landed(storage, table, version, adds, removes):
-            raise CommitConflict(f"{table.name}: another writer committed first; run again ({error})") from error
-    storage.sync(table.name, [f"_delta_log/{version:020d}.json"])
-    return version
-
-
-def _landed(
-    storage: Storage, table: Table, version: int, adds: Sequence[AddAction], removes: Sequence[RemoveAction]
-) -> bool:
-    """Did an object store take a commit that it then refused? Where an answer is lost, delta-rs asks a second time,
-    finds the version taken and can't tell that it was by itself. A data file's name is in one commit alone.
-    """
-    if storage.local is not None or not (adds or removes):
-        return False
-    try:
-        actions = read_commit(storage, table.name, version)
-    except FileNotFoundError:
-        return False
-    kind, mine = ("add", adds) if adds else ("remove", removes)
-    return {action.path for action in mine} <= set(paths_of(actions, kind))
 
 
 def _in(rows: pa.Table, keys: pa.Table) -> pa.Array:
@@ -267,26 +187,12 @@ def _first_of_key(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
     return rows if len(keep) == rows.num_rows else rows.take(keep)
 
 
-def _without_known(handle: DeltaTable, storage: Storage, table: Table, rows: pa.Table) -> pa.Table:
+def without_known(handle: DeltaTable, storage: Storage, table: Table, rows: pa.Table) -> pa.Table:
+    """The rows whose key the handle's version of the table does not have."""
+    if rows.num_rows == 0 or handle.version() == 0:
+        return rows
     # The newest rows' keys are looked for in the old ones, not the other way round: memory is that of the new.
     dataset = handle.to_pyarrow_dataset(filesystem=storage.table_files(table.name))
     first = rows.column(table.key[0]).combine_chunks()
     known = dataset.to_table(columns=list(table.key), filter=pc.field(table.key[0]).isin(first))
     return rows.filter(pc.invert(_in(rows.select(table.key), known))) if known.num_rows else rows
-
-
-def _by_partition(table: Table, rows: pa.Table) -> list[tuple[dict[str, str], pa.Table]]:
-    if not table.partition_by:
-        return [({}, rows)]
-    (name,) = table.partition_by
-    values = sorted(set(rows.column(name).to_pylist()))
-    if len(values) == 1:
-        return [({name: str(values[0])}, rows)]
-    return [
-        ({name: str(value)}, rows.filter(pc.equal(rows.column(name), pa.scalar(value, rows.schema.field(name).type))))
-        for value in values
-    ]
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

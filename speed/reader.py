@@ -8,62 +8,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import (
-    AuthorizationError,
-    CorruptRecordError,
-    FencedInstanceIdError,
-    KafkaError,
-    OffsetOutOfRangeError,
-    UnsupportedCodecError,
-)
+from kafka.errors import KafkaError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from speed.batch import Batch, Message, Topic
-from speed.connection import Connection
-from speed.errors import InstanceTwice, NotAllowed, OffsetsLost, Unreadable
+from speed.buffers import Buffers
+from speed.consumer import poll_consumer
+from speed.errors import OffsetsLost
 
 log = logging.getLogger(__name__)
 Offsets = Callable[[Iterable[int]], Mapping[int, int | None]]
-MOST_RECORDS = 2_000
 _COMMIT_EVERY_S, _REMIND_EVERY_S = 1.0, 5.0
-
-
-def make_consumer(
-    connection: Connection,
-    group: str,
-    *,
-    instance_id: str | None,
-    session_timeout_s: float,
-    poll_interval_s: float,
-    fetch_bytes: int,
-) -> KafkaConsumer:
-    """A consumer that skips nothing on its own: no reset of offsets, no auto-commit, no deserializers."""
-    return KafkaConsumer(
-        **connection.options(
-            group_id=group,
-            group_instance_id=instance_id,
-            auto_offset_reset="none",
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-            isolation_level="read_committed",
-            partition_assignment_strategy=[CooperativeStickyAssignor],
-            session_timeout_ms=int(session_timeout_s * 1000),
-            heartbeat_interval_ms=int(min(3.0, session_timeout_s / 3) * 1000),
-            max_poll_interval_ms=int(poll_interval_s * 1000),
-            fetch_max_bytes=fetch_bytes,
-            max_partition_fetch_bytes=min(fetch_bytes, 1 << 20),
-            fetch_max_wait_ms=250,
-            metadata_max_age_ms=30_000,
-            request_timeout_ms=20_000,
-            bootstrap_timeout_ms=10_000,
-        )
-    )
 
 
 class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
@@ -87,12 +46,10 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python s
         self._rebalanced, self._accept_gap = rebalanced, accept_gap
         self._starts: dict[int, int | None] = {}
         self._epochs: dict[int, int] = {}
-        self._buffers: dict[int, deque[Message]] = {}
+        self._buffers = Buffers()
         self._told: dict[int, int] = {}
         self._positions: dict[int, int] = {}
         self._committed_at = 0.0
-        self.bytes = 0
-        self.oldest_at = 0.0  # monotonic time since when something is buffered
         # A group's leader deals out what its own metadata names: a topic it does not know yet goes to nobody.
         consumer.partitions_for_topic(topic.name)
         consumer.subscribe([topic.name], listener=self)
@@ -110,7 +67,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python s
         """Drops what is buffered of them; a batch under way is decided by the lake."""
         partitions = [tp.partition for tp in revoked]
         for partition in partitions:
-            self._drop(partition)
+            self._buffers.drop(partition)
             self._starts.pop(partition, None)
         log.info("partitions revoked", extra={"partitions": partitions})
 
@@ -126,7 +83,17 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python s
     @property
     def events(self) -> int:
         """Events that are buffered."""
-        return sum(map(len, self._buffers.values()))
+        return self._buffers.events()
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that they hold in memory."""
+        return self._buffers.bytes
+
+    @property
+    def oldest_at(self) -> float:
+        """Monotonic time since when something is buffered."""
+        return self._buffers.oldest_at
 
     def poll(self, timeout_s: float, held_bytes: int) -> int:
         """Buffers what has arrived and gives how many events that was; `held_bytes` are in memory elsewhere.
@@ -135,46 +102,24 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python s
         """
         self._throttle(held_bytes)
         try:
-            found = self._consumer.poll(int(timeout_s * 1000), max_records=MOST_RECORDS)
+            found = poll_consumer(self._consumer, timeout_s, self._where)
         except OffsetOutOfRangeError as error:
             self._out_of_range(error.args[0])
             return 0
-        except (UnsupportedCodecError, CorruptRecordError) as error:
-            raise Unreadable(self._where(error)) from error
-        except AuthorizationError as error:
-            raise NotAllowed(f"{type(error).__name__}: {error}; grant the user read on topic and group") from error
-        except FencedInstanceIdError as error:
-            raise InstanceTwice(f"another process has this --instance-id: {error}; give each its own") from error
-        except KafkaError as error:
-            if not getattr(error, "retriable", False):
-                raise
-            log.warning("poll failed, trying again: %s", error)
-            return 0
         return sum(self._take(tp.partition, records) for tp, records in found.items())
 
-    def cut(self, most_events: int, most_bytes: int, backlog: bool = True) -> Batch | None:
+    def cut(self, most_events: int, most_bytes: int) -> Batch | None:
         """The next batch: a fair share of each partition, within both limits; None where nothing is buffered."""
-        waiting = [p for p, buffer in self._buffers.items() if buffer]
-        if not waiting:
+        taken = self._buffers.cut(most_events, most_bytes)
+        if not taken:
             return None
-        messages: list[Message] = []
-        stops: dict[int, int] = {}
-        share_events, share_bytes = max(1, most_events // len(waiting)), max(1, most_bytes // len(waiting))
-        for partition in waiting:
-            buffer, count, size = self._buffers[partition], 0, 0
-            while buffer and count < share_events and (count == 0 or size + buffer[0].size_bytes <= share_bytes):
-                message = buffer.popleft()
-                messages.append(message)
-                count, size = count + 1, size + message.size_bytes
-            self.bytes -= size
-            stops[partition] = messages[-1].offset + 1
-        self.oldest_at = time.monotonic()
+        stops = {partition: messages[-1].offset + 1 for partition, messages in taken.items()}
         return Batch(
             self._topic,
-            messages,
+            [message for messages in taken.values() for message in messages],
             {p: self._starts[p] for p in stops},
             stops,
-            sum(self.lag().values()) if backlog else 0,
+            sum(self.lag().values()),
             {p: self._epochs[p] for p in stops},
         )
 
@@ -198,7 +143,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python s
                 continue
             high, read_to = self._consumer.highwater(tp), self._positions.get(partition, 0)
             at_broker = max(0, high - read_to) if high is not None else 0
-            found[partition] = at_broker + len(self._buffers.get(partition, ()))
+            found[partition] = at_broker + self._buffers.events(partition)
         return found
 
     def has_reached(self, ends: Mapping[int, int]) -> bool:
@@ -208,7 +153,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python s
             tp = TopicPartition(self._topic.name, partition)
             if partition in self._starts and self._is_assigned(tp):
                 position = self._position(tp)
-                if self._buffers.get(partition) or position is None or position < end:
+                if self._buffers.events(partition) or position is None or position < end:
                     return False
             else:
                 others.append(partition)
@@ -234,28 +179,19 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python s
 
     def _begin(self, offsets: Mapping[int, int | None]) -> None:
         for partition, offset in offsets.items():
-            self._drop(partition)
+            self._buffers.drop(partition)
             self._starts[partition] = offset
             self._epochs[partition] = self._epochs.get(partition, 0) + 1
             self._positions[partition] = offset or 0
             self._consumer.seek(TopicPartition(self._topic.name, partition), offset or 0)
 
-    def _drop(self, partition: int) -> None:
-        self.bytes -= sum(message.size_bytes for message in self._buffers.pop(partition, ()))
-
     def _take(self, partition: int, records: Iterable[Any]) -> int:
         if partition not in self._starts:
             return 0
-        if not self.bytes:
-            self.oldest_at = time.monotonic()
-        buffer = self._buffers.setdefault(partition, deque())
-        before = len(buffer)
-        for record in records:
-            message = Message(partition, record.offset, record.timestamp, record.key, record.value or b"")
-            buffer.append(message)
-            self.bytes += message.size_bytes
-            self._positions[partition] = message.offset + 1
-        return len(buffer) - before
+        messages = [Message(partition, r.offset, r.timestamp, r.key, r.value or b"") for r in records]
+        if messages:
+            self._positions[partition] = messages[-1].offset + 1
+        return self._buffers.add(partition, messages)
 
     def _throttle(self, held_bytes: int) -> None:
         # Said anew at every turn: partitions stay paused, or come back unpaused, across a rebalance.
@@ -302,9 +238,6 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python s
         found = self._consumer.position(tp, timeout_ms=0)
         return None if found is None else int(found)
 
-    def _where(self, error: Exception) -> str:
+    def _where(self) -> str:
         at = {p: self._position(TopicPartition(self._topic.name, p)) for p in self.partitions}
-        return (
-            f"topic {self._topic.name}, at {at}: {type(error).__name__}: {error}; install the codec's library, or have "
-            "the events sent again in another codec"
-        )
+        return f"topic {self._topic.name}, at {at}"

@@ -17,9 +17,10 @@ from lake.offsets import OffsetTable, Span
 from schemas.tables import Table
 from speed.batch import Topic
 from speed.connection import Connection
+from speed.consumer import make_consumer
 from speed.errors import SpeedError, TopicMissing, TopicReplaced
 from speed.probe import Admin, connect
-from speed.reader import Reader, make_consumer
+from speed.reader import Reader
 from speed.service import Pace, Report, Service, Sink
 from speed.telemetry import Endpoint, Telemetry
 from speed.watchdog import Patience, Watchdog

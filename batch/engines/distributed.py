@@ -22,7 +22,7 @@ from batch.engines.worker import Job
 from batch.plan import Task
 from batch.views.declare import MapView
 from lake import Lake, Lineage
-from lake.write import delete_files
+from lake.commit import delete_files
 from schemas.tables import UNREADABLE
 
 

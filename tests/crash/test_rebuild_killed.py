@@ -18,7 +18,7 @@ from tests.batch.build import Clock, lake_at, photo, put_boxes, put_capture, put
 POINTS = {
     "1 before any file is written": ("lake.write.FileWriter.write", "before", 1),
     "2 after a file, before the next": ("lake.parquet.FileWriter._flush", "after", 1),
-    "3 files written, nothing durable": ("lake.write.commit", "before", 1),
+    "3 files durable, nothing committed": ("lake.write.commit", "before", 1),
     "4 files durable, not committed": ("deltalake.DeltaTable.create_write_transaction", "before", 1),
     "4 unreadable committed, the view not": ("lake.write.commit", "before", 2),
     "5 committed, not yet acknowledged": ("deltalake.DeltaTable.create_write_transaction", "after", 1),

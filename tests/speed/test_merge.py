@@ -49,7 +49,8 @@ def test_a_sample_says_what_batch_finds_later(lake: Lake, loader: Loader) -> Non
     for number in range(CAPTURES):
         log.send(0, capture(f"c{number}", number * 7 % 9, device=f"d{number % DEVICES}", taken=number))
     sink = stream.make_score(lake, loader, 0.3)
-    take(sink, log.batch(lake, score.TABLE, CAPTURES))
+    for _ in range(CAPTURES // 20):
+        take(sink, log.batch(lake, score.TABLE, 20))
     sink.close()
     before = Merged(lake)
 
