@@ -27,6 +27,10 @@ from bench.timing import print_table
 from demo.broker import Broker
 from demo.live import ensure_topic
 from lake import Lake
+from lake.offsets import OffsetTable
+from schemas.tables import CAPTURES
+from speed.connection import Connection
+from speed.probe import connect
 
 SHARES = (0.25, 0.5, 0.75)
 BURST, BURST_S = 20, 5
@@ -75,6 +79,7 @@ class Machine:
             sent = sent_at(self._broker.client_options(), name)
             until(lambda: len(readable_at(lake, TABLES["counted"])) >= len(sent), f"{name}: all counted", 300, 0.5)
             spent = _cpu_s(services[1]) - began
+            until(lambda: self._archived(name, lake) >= len(sent), f"{name}: all archived", 300, 0.5)
             for service in services:
                 service.send(signal.SIGTERM)
                 service.wait(60)
@@ -82,7 +87,6 @@ class Machine:
             for service in services:
                 if service.code() is None:
                     service.kill()
-        self.catch_up(name, lake)
         return Run(sent, lake, spent)
 
     def prepare(self, name: str) -> Path:
@@ -97,9 +101,15 @@ class Machine:
         command = ["demo", "--live", "--lake", self._album, "--brokers", self._broker.address, "--topic", topic]
         return run_to_end(f"devices-{topic}", [*command, "--bad", 0, "--resent", 0, *options], self.folder)
 
-    def catch_up(self, name: str, lake: Path) -> None:
-        """What the archive has not taken yet when it is stopped."""
-        run_to_end(f"archive-end-{name}", [*self._command("archive", name, lake), "--until-caught-up"], self.folder)
+    def _archived(self, topic: str, lake: Path) -> int:
+        """How many events of the topic the archive has taken, refused ones too."""
+        table = OffsetTable(Lake.open(str(lake)).storage, CAPTURES)
+        admin = connect(Connection((self._broker.address,)))
+        try:
+            found, partitions = admin.identify(topic)
+        finally:
+            admin.close()
+        return sum(offset or 0 for offset in table.read(map(found.stream, partitions)).values())
 
     def service(self, command: str, topic: str, lake: Path) -> Service:
         """`facings archive` or `facings score`, not started yet."""

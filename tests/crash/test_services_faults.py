@@ -224,14 +224,3 @@ def test_a_broker_that_was_killed_is_read_again_within_thirty_seconds(
         process.send(signal.SIGTERM)
         assert process.wait(10) == 0, process.said()[-3000:]
     assert archived(lake) == _names(20)
-
-
-def test_a_full_disk_loses_nothing(broker: Broker, topic: str, lake: Lake, tmp_path: Path) -> None:
-    """Case 15. Files may not grow beyond 2 kB: the data file fails, and the service says so and ends."""
-    send(broker, topic, range(20))
-    full = prepared("import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))")
-    with Process(tmp_path / "pipe", command("archive", broker, topic, lake, "--until-caught-up"), python=full) as one:
-        assert one.wait() == 1
-    assert archived(lake) == []
-    consume("archive", broker, topic, lake)
-    assert archived(lake) == _names(20)

@@ -15,10 +15,12 @@ from facings.console import Exit
 from lake import Lake, TableCorrupt
 from speed.errors import OffsetsLost, TopicMissing, Unreadable
 from tests.crash.services import Process as Service
-from tests.crash.services import archived, command, counted, offsets, send
+from tests.crash.services import archived, command, counted, offsets, prepared, scored, send
 from tests.kafka.brokers import end_offsets, eventually, produce
 from tests.speed import stream
 from tests.speed.services import consume
+
+TWENTY = sorted(f"c{number}" for number in range(20))
 
 
 @pytest.fixture
@@ -129,3 +131,50 @@ def test_the_report_is_one_json_object(broker: Broker, topic: str, lake: Lake, t
     found = json.loads(service.said().strip().splitlines()[-1])
     assert (found["events"], found["ok"], found["rejected"]) == (6, 5, 1)
     assert sys.maxsize > found["seconds"] > 0
+
+
+def test_a_full_disk_loses_nothing(broker: Broker, topic: str, lake: Lake, tmp_path: Path) -> None:
+    """Case 15. Files may not grow beyond 2 kB: the data file fails, and the service says so and ends."""
+    send(broker, topic, range(20))
+    full = prepared("import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))")
+    with Service(tmp_path / "pipe", command("archive", broker, topic, lake, "--until-caught-up"), python=full) as one:
+        assert one.wait() == 1
+    assert archived(lake) == []
+    consume("archive", broker, topic, lake)
+    assert archived(lake) == TWENTY
+
+
+FILLS_UP_AT_THE_COMMIT = """
+import resource
+from deltalake import DeltaTable
+real, calls = DeltaTable.create_write_transaction, []
+def fills_up(*args, **kwargs):
+    calls.append(None)
+    if len(calls) != {number}:
+        return real(*args, **kwargs)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        return real(*args, **kwargs)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+DeltaTable.create_write_transaction = fills_up
+"""
+
+
+@pytest.mark.parametrize("kind, number", [("archive", 2), ("score", 1), ("score", 2)])
+def test_a_disk_that_is_full_at_the_commit_loses_nothing(
+    kind: str, number: int, broker: Broker, topic: str, lake: Lake, tmp_path: Path
+) -> None:
+    """Case 15, one step later: the data files are there, and the log's next entry finds no room."""
+    send(broker, topic, range(20))
+    full = prepared(FILLS_UP_AT_THE_COMMIT.format(number=number))
+    with Service(tmp_path / "log", command(kind, broker, topic, lake, "--until-caught-up"), python=full) as one:
+        assert one.wait() == 1, one.said()[-3000:]
+        assert "Traceback" not in one.said(), one.said()[-3000:]
+    consume(kind, broker, topic, lake)
+    if kind == "archive":
+        assert archived(lake) == TWENTY
+    else:
+        assert counted(lake) == sorted((p, n) for p, end in end_offsets(broker, topic).items() for n in range(end))
+        assert scored(lake) == TWENTY
