@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from deltalake import DeltaTable
+
 from bench.machine import describe
 from bench.soak_check import records
 from bench.timing import print_table
@@ -60,11 +62,21 @@ def cost(command: Sequence[str], log: Path) -> Cost:
 
 def command(case: str, address: str, topic: str, lake: Path) -> list[str]:
     """A case's command on a new lake."""
+    group = f"group-{lake.name.replace(' ', '-')}"
     if case == PLAIN:
-        return [sys.executable, "-m", "bench.plain", address, topic, str(lake)]
+        return [sys.executable, "-m", "bench.plain", address, topic, str(lake), group]
     Lake.open(str(lake), create=True)
-    options = ["--brokers", address, "--topic", topic, "--lake", str(lake), "--group", f"g-{lake.name}"]
+    options = ["--brokers", address, "--topic", topic, "--lake", str(lake), "--group", group]
     return [sys.executable, "-m", "facings", "archive", "--until-caught-up", *options]
+
+
+def read_all(case: str, address: str, topic: str, events: int, lake: Path) -> Cost:
+    """What it costs to take a topic into a new lake. Raises RuntimeError where fewer events are there afterwards."""
+    spent = cost(command(case, address, topic, lake), lake.with_suffix(".log"))
+    rows = sum(DeltaTable(str(lake / name)).count() for name in ("master/captures", "master/door_events"))
+    if rows != events:
+        raise RuntimeError(f"{case}: {rows} of {events} events are there")
+    return spent
 
 
 def spark_cost(folder: Path, out: Path, events: int) -> Cost:
@@ -94,9 +106,10 @@ def write_files(broker: Broker, topic: str, folder: Path) -> None:
 def measure(rounds: int, events: int, spark: bool) -> dict[str, list[Cost]]:
     """Costs of each case, a round each."""
     found: dict[str, list[Cost]] = {}
+    topics = {"few": _FEW, "many": events}
     with tempfile.TemporaryDirectory(prefix="facings-once-") as name, Broker(Path(name) / "broker") as broker:
         folder = Path(name)
-        for topic, count in (("few", _FEW), ("many", events)):
+        for topic, count in topics.items():
             ensure_topic(broker.client_options(), topic, _PARTITIONS)
             source = messages(tiny_album(), seed=1, name="once", resent=0, bad=0)
             send(source, broker.client_options(), topic, Pace(0), events=count)
@@ -106,8 +119,8 @@ def measure(rounds: int, events: int, spark: bool) -> dict[str, list[Cost]]:
             cases = [ARCHIVE, PLAIN]
             for case in cases if number % 2 else reversed(cases):
                 few, many = (
-                    cost(command(case, broker.address, topic, folder / f"{case}-{topic}-{number}"), folder / "log")
-                    for topic in ("few", "many")
+                    read_all(case, broker.address, topic, count, folder / f"{case}-{topic}-{number}")
+                    for topic, count in topics.items()
                 )
                 found.setdefault(case, []).append(many - few)
             if spark:

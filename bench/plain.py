@@ -75,9 +75,9 @@ def flush(rows: Rows, lake: Path) -> None:
     rows.clear()
 
 
-def main(brokers: str, topic: str, lake: Path) -> None:
-    """Reads the topic to its end."""
-    consumer = KafkaConsumer(bootstrap_servers=brokers, group_id="plain", auto_offset_reset="earliest")
+def main(brokers: str, topic: str, lake: Path, group: str) -> None:
+    """Reads the topic to its end, in a group that has read nothing of it."""
+    consumer = KafkaConsumer(bootstrap_servers=brokers, group_id=group, auto_offset_reset="earliest")
     parts = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
     consumer.assign(parts)
     ends = consumer.end_offsets(parts)
@@ -95,4 +95,4 @@ def main(brokers: str, topic: str, lake: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4])

@@ -106,6 +106,29 @@ def test_sigterm_under_load_drains_within_ten_seconds(broker: Broker, topic: str
     assert archived(lake) == _names(600)
 
 
+def test_sigterm_under_load_drains_a_batch_that_is_scored(
+    broker: Broker, topic: str, lake: Lake, tmp_path: Path
+) -> None:
+    """Case 6, for score: far more waits than can be scored, and each photo takes a quarter of a second."""
+    send(broker, topic, range(400))
+    slow = prepared(
+        "import time, speed.score as s; fast = s.score_photo\ns.score_photo = lambda *a: time.sleep(0.25) or fast(*a)"
+    )
+    with Process(tmp_path / "log", command("score", broker, topic, lake), python=slow) as process:
+        process.says("partitions assigned")
+        send(broker, topic, range(400, 2000))
+        process.says("committed")
+        began = time.monotonic()
+        process.send(signal.SIGTERM)
+        assert process.wait(10) == 0, process.said()[-3000:]
+        assert time.monotonic() - began < 10
+    done = counted(lake)
+    assert len(done) == len(set(done)) == sum(offsets(broker, topic, lake, "score").values())
+    assert len(scored(lake)) == len(set(scored(lake)))
+    consume("score", broker, topic, lake)
+    assert counted(lake) == _all_offsets(broker, topic)
+
+
 def test_a_killed_member_leaves_its_partitions_to_the_other(
     broker: Broker, topic: str, lake: Lake, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ ARCHIVE = {
     "1 before the batch is looked at": ("speed.archive.Archive.take", "before", 1),
     "2 photos fetched, nothing written": ("speed.dead_letters.DeadLetters.send", "before", 1),
     "3 dead letters acknowledged": ("speed.dead_letters.DeadLetters.send", "after", 1),
+    "4 the topic confirmed, nothing appended": ("speed.service.Service._confirm", "after", 1),
     "5 images appended, the rest not": ("lake.lake.Lake.append_new", "after", 1),
     "5 all but the captures appended": ("lake.offsets.OffsetTable.append", "before", 1),
     "6 captures written, not committed": ("deltalake.DeltaTable.create_write_transaction", "before", 3),
@@ -29,7 +30,9 @@ ARCHIVE = {
     "7 acknowledged, Kafka not told": ("lake.offsets.OffsetTable.append", "after", 1),
 }
 SCORE = {
+    "1 before the batch is looked at": ("speed.score.Score.take", "before", 1),
     "2 photos scored, nothing written": ("lake.offsets.OffsetTable.append", "before", 1),
+    "3 the topic confirmed, nothing written": ("speed.service.Service._confirm", "after", 1),
     "4 quality written, not committed": ("deltalake.DeltaTable.create_write_transaction", "before", 1),
     "4 quality committed, throughput not": ("lake.offsets.OffsetTable.append", "after", 1),
     "5 throughput committed, not acknowledged": ("deltalake.DeltaTable.create_write_transaction", "after", 2),

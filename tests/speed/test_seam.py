@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from lake import Lake
+from lake.keep import pinned_versions
 from lake.offsets import Fenced, OffsetTable
-from schemas.tables import CAPTURES, REALTIME_THROUGHPUT
+from lake.upkeep import optimise, vacuum_table
+from schemas.tables import CAPTURES, REALTIME_THROUGHPUT, TABLES
 from serving.merge import Merged
 from speed import archive, score
 from speed.expire import expire
@@ -140,6 +142,14 @@ class Seam(RuleBasedStateMachine):
     @rule()
     def expire(self) -> None:
         expire(self.lake)
+
+    @rule()
+    def upkeep(self) -> None:
+        """Compaction, and a vacuum that keeps only what lineage pins, however young."""
+        optimise(self.lake)
+        pinned = pinned_versions(self.lake)
+        for name in TABLES:
+            vacuum_table(self.lake, name, 0, pinned[name], delete=True)
 
     def _captures(self) -> set[str]:
         return set(self.lake.read("master/captures", columns=["capture_id"]).column(0).to_pylist())
