@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from lake.lake import Lake
-from lake.sql import alias, connect
+from lake.sql import Frugal, alias, connect
 from schemas.tables import CAPTURES, REALTIME, TABLES
 
 _ARCHIVED = pa.schema(
@@ -51,21 +51,29 @@ _TABLES = (
     """,
     # The captures that realtime tells of and master holds.
     """
-    CREATE TEMP TABLE known AS
-    SELECT capture_id, sha256 FROM captures
+    CREATE TEMP TABLE found AS
+    SELECT capture_id, captured_at FROM captures_newest
     WHERE capture_id IN (SELECT capture_id FROM seen UNION ALL SELECT capture_id FROM realtime_quality)
     """,
-    # Those of them that views/quality answers for, well or not.
+    "SET VARIABLE since = (SELECT min(captured_at) FROM found)",
+    # The same as they were pinned. Files without any of that time are passed over, by their statistics.
+    """
+    CREATE TEMP TABLE known AS
+    SELECT capture_id, sha256 FROM captures
+    WHERE captured_at >= getvariable('since') AND capture_id IN (SELECT capture_id FROM found)
+    """,
+    # Those that views/throughput counts: it may have been rebuilt from a later version of master than was pinned.
+    """
+    CREATE TEMP TABLE counted AS
+    SELECT capture_id FROM captures_rebuilt
+    WHERE captured_at >= getvariable('since') AND capture_id IN (SELECT capture_id FROM found)
+    """,
+    # Captures that views/quality answers for, well or not.
     """
     CREATE TEMP TABLE judged AS
     SELECT capture_id FROM known
     WHERE sha256 IN (SELECT sha256 FROM views_quality WHERE sha256 IN (SELECT sha256 FROM known)
                      UNION ALL SELECT sha256 FROM views_unreadable)
-    """,
-    # Those that views/throughput counts: it may have been rebuilt from a later version of master than is read here.
-    """
-    CREATE TEMP TABLE counted AS
-    SELECT capture_id FROM captures_rebuilt WHERE capture_id IN (SELECT capture_id FROM seen)
     """,
     # Captures that realtime answers for: the population that its sample speaks of.
     """
@@ -128,11 +136,12 @@ def open_seam(lake: Lake, versions: Mapping[str, int]) -> duckdb.DuckDBPyConnect
     seen, known, judged, counted, waiting, uncounted, sampled: see the comments at each. One connection serves one
     thread.
     """
-    tables = {alias(name): lake.dataset(name, versions[name]) for name in _READ}
-    rebuilt = _rebuilt_version(lake, versions)
-    captures = lake.dataset(CAPTURES.name, rebuilt) if rebuilt is not None else CAPTURES.schema.empty_table()
+    tables = {alias(name): Frugal.of(lake.dataset(name, versions[name])) for name in _READ}
+    rebuilt, pinned = _rebuilt_version(lake, versions), versions[CAPTURES.name]
+    captures = Frugal.of(lake.dataset(CAPTURES.name, rebuilt)) if rebuilt is not None else CAPTURES.schema.empty_table()
+    newest = captures if rebuilt is not None and rebuilt > pinned else tables[alias(CAPTURES.name)]
     archived = _archived(lake, versions, rebuilt)
-    connection = connect({**tables, "captures_rebuilt": captures, "archived": archived})
+    connection = connect({**tables, "captures_rebuilt": captures, "captures_newest": newest, "archived": archived})
     for made in (*_TABLES, *_VIEWS):
         connection.execute(made)
     return connection

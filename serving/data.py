@@ -22,8 +22,9 @@ import streamlit as st
 from lake import Lake, LakeError
 from lake.lineage import Lineage
 from lake.parquet import read_groups
+from lake.sql import Frugal
 from schemas.tables import TABLES
-from serving import photos, show, storage
+from serving import judged, photos, show, storage
 from serving.access import Policy, load_policy
 from serving.live import Live, has_rows, live
 from serving.merge import Merged
@@ -101,7 +102,7 @@ def moment_of(lake: Lake, at: str) -> datetime:
 
 @st.cache_resource(show_spinner=False, max_entries=96)
 def _dataset(uri: str, name: str, version: int) -> Any:
-    return open_lake(uri).dataset(name, version)
+    return Frugal.of(open_lake(uri).dataset(name, version))
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
@@ -219,8 +220,8 @@ def _merged(uri: str, versions: Versions) -> Merged:
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _live(uri: str, versions: Versions, where: dict[str, object], threshold: float) -> Live:
-    return live(_merged(uri, versions), where, threshold)
+def _live(uri: str, versions: Versions, where: dict[str, object], threshold: float, _batch: pd.DataFrame) -> Live:
+    return live(_merged(uri, versions), where, threshold, _batch)
 
 
 def live_figures(filters: Filters, threshold: float) -> Live | None:
@@ -233,7 +234,8 @@ def live_figures(filters: Filters, threshold: float) -> Live | None:
         seen = tuple(store for store in stores if not seen or store in seen)
         if not seen:
             return None
-    return _live(lake_uri(), current_versions(), replace(filters, stores=seen).params(), threshold)
+    where = replace(filters, stores=seen).params()
+    return _live(lake_uri(), current_versions(), where, threshold, ask(judged.answered, filters))
 
 
 def _visible(table: str, column: str, value: str) -> bool:

@@ -22,6 +22,18 @@ def quality_by_device(reader: Reader, filters: Filters) -> pd.DataFrame:
     )
 
 
+def answered(reader: Reader, filters: Filters) -> pd.DataFrame:
+    """What batch says of each device's photos: store_id, device_id, batch (scored or unreadable), batch_usable."""
+    return reader.frame(
+        """
+        SELECT store_id, device_id, count(*) AS batch, count(*) FILTER (p_good >= $trust) AS batch_usable
+        FROM given WHERE p_good IS NOT NULL OR unreadable GROUP BY 1, 2
+        """,
+        {"trust": trust_threshold(reader)},
+        scored(reader, filters),
+    )
+
+
 def unusable_since(reader: Reader, filters: Filters) -> pd.DataFrame:
     """Devices whose latest photos are all unusable: store_id, device_id, since, photos, worst (its likeliest fault)."""
     return reader.frame(

@@ -36,10 +36,10 @@ def has_rows(reader: Reader) -> bool:
     return len(reader.frame("SELECT 1 FROM realtime_throughput LIMIT 1")) > 0
 
 
-def live(merged: Merged, where: dict[str, object], threshold: float) -> Live:
-    """The merged figures of a window; `where` as `Filters.params` gives it."""
+def live(merged: Merged, where: dict[str, object], threshold: float, batch: pd.DataFrame | None = None) -> Live:
+    """The merged figures of a window; `where` as `Filters.params` gives it, `batch` as `Merged.usable` takes it."""
     flow, fresh = merged.throughput(where), merged.freshness().iloc[0]
-    devices = merged.usable(where, threshold)
+    devices = merged.usable(where, threshold, batch)
     whole = sum(device.captures for device in devices)
     known = sum(device.batch for device in devices)
     waiting = sum(device.waiting for device in devices)

@@ -47,21 +47,17 @@ _ANSWERED = f"""
         WHERE q.sha256 IS NOT NULL OR sha256 IN (SELECT sha256 FROM views_unreadable)
     )
 """
-_QUALITY = f"""
-    WITH {_ANSWERED},
-    unanswered AS (SELECT * FROM waiting WHERE {_FILTER.format(time="minute")})
-    SELECT store_id, device_id, count(*) FILTER (layer = 'batch')::BIGINT AS batch,
-           count(*) FILTER (layer = 'batch' AND p_good >= $threshold)::BIGINT AS batch_usable,
-           count(*) FILTER (layer = 'realtime')::BIGINT AS waiting,
-           list(coalesce(p_good >= $threshold, FALSE)) FILTER (probability IS NOT NULL) AS has,
-           list(probability) FILTER (probability IS NOT NULL) AS probabilities
-    FROM (
-        SELECT 'batch' AS layer, store_id, device_id, p_good, CAST(NULL AS DOUBLE) AS probability FROM answered
-        UNION ALL
-        SELECT 'realtime', w.store_id, w.device_id, s.p_good, s.sampling_probability
-        FROM unanswered w LEFT JOIN sampled s USING (capture_id)
-    )
-    GROUP BY ALL ORDER BY store_id, device_id
+_BATCH = f"""
+    WITH {_ANSWERED}
+    SELECT store_id, device_id, count(*) AS batch, count(*) FILTER (p_good >= $threshold) AS batch_usable
+    FROM answered GROUP BY ALL
+"""
+_WAITING = f"""
+    WITH unanswered AS (SELECT * FROM waiting WHERE {_FILTER.format(time="minute")})
+    SELECT w.store_id, w.device_id, count(*) AS waiting,
+           list(coalesce(s.p_good >= $threshold, FALSE)) FILTER (s.capture_id IS NOT NULL) AS has,
+           list(s.sampling_probability) FILTER (s.capture_id IS NOT NULL) AS probabilities
+    FROM unanswered w LEFT JOIN sampled s USING (capture_id) GROUP BY ALL
 """
 _CAPTURES = f"""
     WITH {_ANSWERED}
@@ -115,19 +111,27 @@ class Merged:
         """A row for each store, device and hour: captures, rejected, late, and how many of them batch lacks."""
         return self._frame(_THROUGHPUT, where)
 
-    def usable(self, where: Mapping[str, object], threshold: float) -> list[Usable]:
-        """Usable photos a device, `threshold` being the p_good from which one counts as usable."""
-        rows = self._frame(_QUALITY, {**where, "threshold": threshold})
+    def usable(self, where: Mapping[str, object], threshold: float, batch: pd.DataFrame | None = None) -> list[Usable]:
+        """Usable photos a device, `threshold` being the p_good from which one counts as usable.
+
+        `batch`: what batch answers in that window, where the caller knows it already: a row for each store_id and
+        device_id with `batch`, the captures answered for, and `batch_usable`.
+        """
+        given = {**where, "threshold": threshold}
+        known = self._frame(_BATCH, given) if batch is None else batch
+        rows = known.merge(self._frame(_WAITING, given), how="outer", on=["store_id", "device_id"])
+        counts = ["batch", "batch_usable", "waiting"]
+        rows[counts] = rows[counts].fillna(0).astype(int)
         return [
             Usable(
                 row["store_id"],
                 row["device_id"],
-                int(row["batch"]),
-                int(row["batch_usable"]),
-                int(row["waiting"]),
-                estimate(_list(row["has"]), _list(row["probabilities"]), int(row["waiting"])),
+                row["batch"],
+                row["batch_usable"],
+                row["waiting"],
+                estimate(_list(row["has"]), _list(row["probabilities"]), row["waiting"]),
             )
-            for row in rows.to_dict("records")
+            for row in rows.sort_values(["store_id", "device_id"]).to_dict("records")
         ]
 
     def captures(self, where: Mapping[str, object], limit: int = 500) -> pd.DataFrame:

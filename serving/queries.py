@@ -56,17 +56,21 @@ EVERYTHING = Filters(datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzin
 
 
 def estate(reader: Reader) -> pd.DataFrame:
-    """Every device: store_id, device_id, captures, last_at; ordered by store and device."""
+    """Every device: store_id, device_id, captures, last_at, reached; ordered by store and device.
+
+    `reached` is how far its data reaches: a device whose clock runs ahead counts from its receipt.
+    """
     return reader.frame(
         "SELECT coalesce(store_id, 'unknown') AS store_id, coalesce(device_id, 'unknown') AS device_id,"
-        " count(*) AS captures, max(captured_at) AS last_at FROM captures GROUP BY 1, 2 ORDER BY 1, 2"
+        " count(*) AS captures, max(captured_at) AS last_at,"
+        " max(least(captured_at, coalesce(received_at, captured_at))) AS reached"
+        " FROM captures GROUP BY 1, 2 ORDER BY 1, 2"
     )
 
 
 def newest(reader: Reader) -> datetime | None:
-    """The moment that the data reaches to: a device whose clock runs ahead counts from its receipt. None if empty."""
-    found = reader.frame("SELECT max(least(captured_at, coalesce(received_at, captured_at))) AS at FROM captures")
-    value = found["at"].iloc[0]
+    """The moment that the data reaches to; None where there is none."""
+    value = estate(reader)["reached"].max()
     return None if pd.isna(value) else pd.Timestamp(value).to_pydatetime()
 
 
