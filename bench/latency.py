@@ -3,8 +3,9 @@
     python -m bench.latency --seconds 30
 
 Broker, devices, `facings archive` and `facings score` share the machine. Capacity is the highest rate of events at
-which every capture is scored and 99 of 100 within two seconds. Then devices send at 25, 50 and 75% of it, and at 25%
-with a burst of 20 times that. An event's time is Kafka's timestamp; its row is readable when the commit appears.
+which every capture is scored and 99 of 100 within two seconds. Then devices send at 25, 50 and 75% of it, at 25% with a
+burst of 20 times that, and at all of it while other processes want the cores, twice. An event's time is Kafka's
+timestamp; its row is readable when the commit appears.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from speed.probe import connect
 
 SHARES = (0.25, 0.5, 0.75)
 BURST, BURST_S = 20, 5
+PHASES = ("steady", "burst", "busy")
 _WARM_S = 3.0  # of each phase, left out: the first batches open files and libraries
 _PARTITIONS = 4
 _HALVINGS, _BEHIND_S = 5, 2.0
@@ -150,11 +153,46 @@ def phase(name: str, rate: float, run: Run, begin: float, end: float) -> Phase:
     )
 
 
+def steady(machine: Machine, capacity_s: float, seconds: float) -> Iterator[Phase]:
+    """Yields a phase at each share of the capacity."""
+    for share in SHARES:
+        rate = capacity_s * share
+        run = machine.run(f"at-{share * 100:.0f}", ["--rate", rate, "--seconds", seconds])
+        yield phase(f"{share:.0%} of capacity", rate, run, _WARM_S, float("inf"))
+
+
+def burst(machine: Machine, capacity_s: float, quiet: float) -> Iterator[Phase]:
+    """Yields before, during and after a burst; `quiet` seconds lie before it."""
+    rate = capacity_s * SHARES[0]
+    pace = ["--rate", rate, "--burst", f"{BURST}x", "--burst-every", quiet + BURST_S, "--burst-for", BURST_S]
+    run = machine.run("burst", [*pace, "--seconds", 2 * quiet + BURST_S])
+    for name, begin, end in (
+        ("before the burst", _WARM_S, quiet),
+        (f"burst of {BURST} times, {BURST_S} s", quiet, quiet + BURST_S),
+        ("the 10 s after it", quiet + BURST_S, quiet + BURST_S + 10),
+        ("later", quiet + BURST_S + 10, float("inf")),
+    ):
+        yield phase(name, rate, run, begin, end)
+
+
+def busy(machine: Machine, capacity_s: float, seconds: float) -> Iterator[Phase]:
+    """Yields the phase at all of the capacity while other processes want every core, twice."""
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        run = machine.run("busy", ["--rate", capacity_s, "--seconds", seconds])
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+    yield phase(f"capacity, {len(hogs)} busy processes beside it", capacity_s, run, _WARM_S, float("inf"))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints tables, or with --json an object."""
     parser = argparse.ArgumentParser(prog="python -m bench.latency")
     parser.add_argument("--seconds", type=float, default=30, help="of each phase")
     parser.add_argument("--capacity", type=float, help="events a second; measured unless given")
+    parser.add_argument("--phases", nargs="+", choices=PHASES, default=PHASES)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     end_in_order()
@@ -169,21 +207,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not events_s:
             print("no rate was sustained: the machine has other things to do", file=sys.stderr)
             return 1
-        phases = []
-        for share in SHARES:
-            rate = events_s * share
-            run = machine.run(f"at-{share * 100:.0f}", ["--rate", rate, "--seconds", options.seconds])
-            phases.append(phase(f"{share:.0%} of capacity", rate, run, _WARM_S, float("inf")))
-        rate, quiet = events_s * SHARES[0], max(10.0, options.seconds)
-        pace = ["--rate", rate, "--burst", f"{BURST}x", "--burst-every", quiet + BURST_S, "--burst-for", BURST_S]
-        run = machine.run("burst", [*pace, "--seconds", 2 * quiet + BURST_S])
-        for name, begin, end in (
-            ("before the burst", _WARM_S, quiet),
-            (f"burst of {BURST} times, {BURST_S} s", quiet, quiet + BURST_S),
-            ("the 10 s after it", quiet + BURST_S, quiet + BURST_S + 10),
-            ("later", quiet + BURST_S + 10, float("inf")),
-        ):
-            phases.append(phase(name, rate, run, begin, end))
+        phases: list[Phase] = []
+        if "steady" in options.phases:
+            phases += steady(machine, events_s, options.seconds)
+        if "burst" in options.phases:
+            phases += burst(machine, events_s, max(10.0, options.seconds))
+        if "busy" in options.phases:
+            phases += busy(machine, events_s, options.seconds)
     report = {
         "capacity_events_per_s": round(events_s, 1),
         "scored_per_cpu_s": scored_cpu_s and round(scored_cpu_s, 1),
