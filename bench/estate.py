@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -27,7 +28,27 @@ STREAM = ("kafka:estate/topic", 0)
 _BATCH = 20_000  # captures
 
 
-def build(lake: Lake, captures: int, seed: int = 5) -> None:
+@dataclass
+class Estate:
+    """What there is: when (microseconds) and by which device each capture was taken, its p_good, and the plans."""
+
+    rng: np.random.Generator
+    at: np.ndarray
+    device: np.ndarray
+    good: np.ndarray
+    plans: np.ndarray
+    expected: np.ndarray
+    empty: np.ndarray  # (days, devices, places): a place is empty or not for a day, so that shortages last
+
+    def grow(self, count: int, seconds: float) -> None:
+        """Adds captures of the next `seconds`."""
+        more = self.at[-1] + np.sort(self.rng.integers(1, int(seconds * 1e6), count))
+        self.at = np.concatenate([self.at, more])
+        self.device = np.concatenate([self.device, self.rng.integers(0, DEVICES, count)])
+        self.good = np.concatenate([self.good, _good(self.rng, count)])
+
+
+def build(lake: Lake, captures: int, seed: int = 5) -> Estate:
     """Fills an empty lake with `captures` captures and their view rows."""
     rng = np.random.default_rng(seed)
     start_us = int((END - timedelta(days=DAYS)).timestamp() * 1e6)
@@ -35,23 +56,33 @@ def build(lake: Lake, captures: int, seed: int = 5) -> None:
     device = rng.integers(0, DEVICES, captures)
     quiet = (device % 10 == 9) & (at > at[-1] - 86_400_000_000)
     device = np.where(quiet, device - 1, device)
-    good = np.where(rng.random(captures) < 0.04, 0.06, 0.93) + rng.random(captures) * 0.05
     plans = np.stack([rng.choice(SKUS, PLACES, replace=False) for _ in range(DEVICES)])
-    expected = rng.integers(2, 7, (DEVICES, PLACES))
+    expected, empty = rng.integers(2, 7, (DEVICES, PLACES)), rng.random((DAYS + 2, DEVICES, PLACES)) < 0.02
+    estate = Estate(rng, at, device, _good(rng, captures), plans, expected, empty)
     done = max(0, captures - WAITING)
-    lake.append_new("master/captures", _captures(at, device, 0, done))
+    lake.append_new("master/captures", _captures(estate, 0, done))
+    _master(lake, estate)
+    rebuild(lake, estate, done)
+    arrive(lake, estate, done, 0)
+    _runs(lake)
+    return estate
+
+
+def rebuild(lake: Lake, estate: Estate, done: int) -> None:
+    """Every view from the first `done` captures, which are all that master holds now."""
     sources = {"master/captures": lake.version("master/captures")}
-    _master(lake, at, plans, expected)
     views = {
-        "views/quality": _quality(rng, good[:done]),
-        "views/inventory": _inventory(rng, at[:done], device, good, plans, expected),
-        "views/throughput": _throughput(at[:done], device[:done]),
+        "views/quality": _quality(estate, done),
+        "views/inventory": _inventory(estate, done),
+        "views/throughput": _throughput(estate.at[:done], estate.device[:done]),
     }
     for name, batches in views.items():
         lineage = Lineage("r-1", name, "embedded", "full", sources, "estate", {})
         lake.replace(name, batches, scopes=None, lineage=lineage)
-    _live(lake, rng, at, device, good, done)
-    _runs(lake)
+
+
+def _good(rng: np.random.Generator, count: int) -> np.ndarray:
+    return np.where(rng.random(count) < 0.04, 0.06, 0.93) + rng.random(count) * 0.05
 
 
 def _names(prefix: str, count: int) -> pa.Array:
@@ -76,7 +107,8 @@ def _table(name: str, columns: dict[str, pa.Array]) -> pa.Table:
     return conform(pa.table(columns), TABLES[name].schema)
 
 
-def _captures(at: np.ndarray, device: np.ndarray, start: int, stop: int) -> pa.Table:
+def _captures(estate: Estate, start: int, stop: int) -> pa.Table:
+    at, device = estate.at, estate.device
     received = pa.array(at[start:stop] + 4_000_000).cast(TIME)
     columns = {
         "capture_id": _ids(start, stop),
@@ -89,20 +121,21 @@ def _captures(at: np.ndarray, device: np.ndarray, start: int, stop: int) -> pa.T
     return _table("master/captures", columns)
 
 
-def _live(
-    lake: Lake, rng: np.random.Generator, at: np.ndarray, device: np.ndarray, good: np.ndarray, start: int
-) -> None:
-    """The newest captures as the services leave them: archived, each counted, and a sample of half of them scored."""
+def arrive(lake: Lake, estate: Estate, start: int, offset: int) -> None:
+    """What the services do with the captures from `start` on, the stream having been read to `offset`: each is
+    archived and counted, and a sample of half of them is scored.
+    """
+    rng, at, device, good = estate.rng, estate.at, estate.device, estate.good
     count = len(at) - start
-    span = [Span("/".join(map(str, STREAM)), None, count)]
-    captures = _captures(at, device, start, len(at))
+    span = [Span("/".join(map(str, STREAM)), offset or None, offset + count)]
+    captures = _captures(estate, start, len(at))
     OffsetTable(lake.storage, TABLES["master/captures"]).append(captures, span)
     place = {"source": pa.repeat(STREAM[0], count), "kafka_partition": pa.repeat(STREAM[1], count)}
-    place["kafka_offset"] = pa.array(np.arange(count))
+    place["kafka_offset"] = pa.array(np.arange(offset, offset + count))
     scored_at = pa.array(at[start:] + 5_000_000).cast(TIME)
     events = [
         [{"offset": each, "capture_id": name, "rejected": False, "late": False, "size_bytes": 1300}]
-        for each, name in enumerate(captures.column("capture_id").to_pylist())
+        for each, name in enumerate(captures.column("capture_id").to_pylist(), offset)
     ]
     counts = {name: pa.repeat(number, count) for name, number in {"events": 1, "captures": 1, "bytes": 1300}.items()}
     counts |= {name: pa.repeat(0, count) for name in ("rejected", "late")}
@@ -119,8 +152,8 @@ def _live(
     OffsetTable(lake.storage, TABLES["realtime/quality"]).append(chosen, span)
 
 
-def _master(lake: Lake, at: np.ndarray, plans: np.ndarray, expected: np.ndarray) -> None:
-    count = len(at)
+def _master(lake: Lake, estate: Estate) -> None:
+    at, count = estate.at, len(estate.at)
     dates = pa.array(at + 4_000_000).cast(TIME).cast(pa.date32())
     facts = {"size_bytes": 3_500_000, "width": 4284, "height": 2968, "orientation": 1}
     images = {
@@ -136,17 +169,17 @@ def _master(lake: Lake, at: np.ndarray, plans: np.ndarray, expected: np.ndarray)
         **_where(each),
         "valid_from": pa.array(np.full(each.size, at[0])).cast(TIME),
         "shelf": pa.array(np.tile(np.arange(PLACES) // 6, DEVICES)),
-        "sku": _names("sku", SKUS).take(pa.array(plans.ravel())),
-        "facings": pa.array(expected.ravel()),
+        "sku": _names("sku", SKUS).take(pa.array(estate.plans.ravel())),
+        "facings": pa.array(estate.expected.ravel()),
         "ingest_date": pa.array([END.date()] * each.size),
     }
     lake.append_new("master/planograms", _table("master/planograms", planograms))
 
 
-def _quality(rng: np.random.Generator, good: np.ndarray) -> Iterator[pa.RecordBatch]:
-    for start in range(0, len(good), _BATCH):
-        part = good[start : start + _BATCH]
-        yield from _table("views/quality", _scores(rng, part, _hashes(start, start + len(part)))).to_batches()
+def _quality(estate: Estate, done: int) -> Iterator[pa.RecordBatch]:
+    for start in range(0, done, _BATCH):
+        part = estate.good[start : min(start + _BATCH, done)]
+        yield from _table("views/quality", _scores(estate.rng, part, _hashes(start, start + len(part)))).to_batches()
 
 
 def _scores(rng: np.random.Generator, good: np.ndarray, sha256: pa.Array) -> dict[str, pa.Array]:
@@ -155,27 +188,19 @@ def _scores(rng: np.random.Generator, good: np.ndarray, sha256: pa.Array) -> dic
     return columns | {f"p_{name}": pa.array((1 - good) / 6) for name in CLASSES if name != "good"}
 
 
-def _inventory(
-    rng: np.random.Generator,
-    at: np.ndarray,
-    device: np.ndarray,
-    good: np.ndarray,
-    plans: np.ndarray,
-    expected: np.ndarray,
-) -> Iterator[pa.RecordBatch]:
-    # A place is empty or not for a day at a time, so that shortages have a beginning and last.
+def _inventory(estate: Estate, done: int) -> Iterator[pa.RecordBatch]:
+    at, device, good, rng = estate.at, estate.device, estate.good, estate.rng
     day = (at - at[0]) // 86_400_000_000
-    empty = rng.random((DAYS + 1, DEVICES, PLACES)) < 0.02
-    for start in range(0, len(at), _BATCH):
-        stop = min(start + _BATCH, len(at))
-        which, wanted = device[start:stop], expected[device[start:stop]].ravel()
+    for start in range(0, done, _BATCH):
+        stop = min(start + _BATCH, done)
+        which, wanted = device[start:stop], estate.expected[device[start:stop]].ravel()
         each = np.repeat(np.arange(start, stop), PLACES)
         seen = np.where(
-            empty[day[start:stop], which].ravel(), 0, np.maximum(1, wanted - (rng.random(wanted.size) < 0.1))
+            estate.empty[day[start:stop], which].ravel(), 0, np.maximum(1, wanted - (rng.random(wanted.size) < 0.1))
         )
         columns = {
             **_where(device[each]),
-            "sku": _names("sku", SKUS).take(pa.array(plans[which].ravel())),
+            "sku": _names("sku", SKUS).take(pa.array(estate.plans[which].ravel())),
             "captured_at": pa.array(at[each]).cast(TIME),
             "facings": pa.array(seen),
             "expected": pa.array(wanted),
