@@ -40,7 +40,7 @@ GROWTH = 1.1  # of the second half over the first: more than that is no noise
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the soak and prints memory by the minute. Exit code 1 where it grew or the server logged an error; AssertionError for a page."""
+    """Prints the memory by the minute. Exit code 1 where it grew or the server logged an error; raises for a page."""
     options = _options(arguments)
     with tempfile.TemporaryDirectory(prefix="facings-soak-") as folder:
         lake = Lake.open(Path(folder) / "lake", create=True)
