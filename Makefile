@@ -59,7 +59,7 @@ latency: setup-dev ## seconds from event to readable row, and what exactly-once 
 	@$(BIN)/python -m bench.latency
 	@$(BIN)/python -m bench.once
 
-screenshots: setup-dev ## take screenshots of the running dashboard (make serve), into docs/screenshots
+screenshots: setup-dev ## take screenshots of the running dashboard (make serve): light, dark and phone, into docs/screenshots
 	@bash tests/install_chromium.sh
 	@$(BIN)/python -m tests.browser.shots
 
@@ -75,7 +75,7 @@ lock-upgrade: setup-dev ## the same, taking every newer version that the .in fil
 	@$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.lock
 	@$(COMPILE) requirements-worker.in -o requirements-worker.lock
 
-dist: setup ## what a cluster gets, into dist: our code, the libraries it needs, the script (docs/spark.md)
+dist: setup ## what a cluster gets, into dist: our code, the libraries it needs, the script (docs/engines.md)
 	@rm -rf build/worker && mkdir -p build/worker dist
 	@$(INSTALL) --quiet --target build/worker -r requirements-worker.lock
 	@tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C build/worker -cf - . | gzip -1n > dist/facings-env.tar.gz

@@ -210,7 +210,7 @@ def _execute(run: _Run, task: Task, row: dict[str, Any]) -> Outcome:
     return run.engine.rebuild(run.lake, task, lineage, run.progress, row)
 
 
-if __name__ == "__main__":  # spark-submit batch/rebuild.py --lake URI [VIEW...]: see docs/spark.md
+if __name__ == "__main__":  # spark-submit batch/rebuild.py --lake URI [VIEW...]: see docs/engines.md
     from batch.engines.spark_session import submitted_session
     from facings.cli import main
 

@@ -46,8 +46,12 @@ class Started:
     startup_s: float
     log: Path
 
-    def run(self) -> Done:
-        """Runs once. Raises CaseFailed."""
+    def run(self, *, watched: bool = False) -> Done:
+        """Runs once; `watched`: for its memory, not its time. Raises CaseFailed."""
+        with self.peak if watched else contextlib.nullcontext():
+            return self._run()
+
+    def _run(self) -> Done:
         assert self.process.stdin is not None
         before = cpu_s(self.process.pid)
         with contextlib.suppress(BrokenPipeError):  # the answer tells
@@ -77,9 +81,8 @@ def started(case: str, inputs: Path, scratch: Path, cores: int) -> Iterator[Star
     limit = threading.Timer(PATIENCE_S, process.kill)
     limit.start()
     try:
-        with Peak(process.pid) as peak:
-            _answer(process, log)
-            yield Started(process, peak, time.perf_counter() - began, log)
+        _answer(process, log)
+        yield Started(process, Peak(process.pid), time.perf_counter() - began, log)
     finally:
         limit.cancel()
         end_tree(process)

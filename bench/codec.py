@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import simplejpeg
 from PIL import Image
 
@@ -20,8 +19,7 @@ def cut_crops(jpeg: bytes, boxes: Iterable[Mapping[str, Any]]) -> list[bytes]:
     height, width = rgb.shape[:2]
     crops = []
     for x0, x1, y0, y1 in pixel_boxes(boxes, width, height):
-        piece = np.ascontiguousarray(rgb[y0:y1, x0:x1])
-        crops.append(bytes(simplejpeg.encode_jpeg(piece, 90, "RGB", "420", False)))
+        crops.append(bytes(simplejpeg.encode_jpeg(rgb[y0:y1, x0:x1], 90, "RGB", "420", False)))
     return crops
 
 

@@ -26,7 +26,7 @@ from bench.report import RESULTS, write_engines
 
 @dataclass
 class Measured:
-    """One case, a value a round: seconds (warm ones and CPU scaled to all boxes where it worked on few), bytes.
+    """One case, a value a round: seconds (warm ones and CPU scaled to all boxes where it worked on few); bytes once.
 
     `cold_s` is what a start costs before steady state: start-up, and the first run beyond a warm one.
     """
@@ -42,11 +42,14 @@ class Measured:
 
 
 def measure(case: Case, found: Measured, inputs: Path, scratch: Path, options: argparse.Namespace, boxes: int) -> None:
-    """Adds one round of a case: the median of its warm runs, or why it could not be run."""
+    """Adds one round of a case: the median of its warm runs, or why not; its memory in the first round alone."""
     try:
         with started(case.name, inputs, scratch, options.cores) as child:
             first = child.run()
             warm = sorted((child.run() for _ in range(options.warm)), key=lambda done: done.wall_s)
+            if not found.peak_bytes:
+                child.run(watched=True)
+                found.peak_bytes.append(child.peak.bytes)
         if not case.few and first.crops != boxes:
             raise CaseFailed(f"made {first.crops} crops of {boxes}")
     except CaseFailed as error:
@@ -57,7 +60,6 @@ def measure(case: Case, found: Measured, inputs: Path, scratch: Path, options: a
     found.cold_s.append(child.startup_s + max(0.0, first.wall_s - middle.wall_s))
     found.warm_s.append(middle.wall_s * scale)
     found.cpu_s.append(middle.cpu_s * scale)
-    found.peak_bytes.append(child.peak.bytes)
 
 
 def main(arguments: Sequence[str]) -> None:

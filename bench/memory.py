@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
             write_lake(photos, count, inputs / "lake")
             for engine in options.engines:
                 with started(engine, inputs, scratch, options.cores) as child:
-                    done = child.run()
+                    done = child.run(watched=True)
                 peaks[engine][count], seconds[engine][count] = child.peak.bytes, done.wall_s
                 said = f"{child.peak.bytes / GIB:.2f} GiB, {done.wall_s:.0f} s"
                 print(f"{engine}, {count} captures: {said}", file=sys.stderr, flush=True)

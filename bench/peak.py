@@ -13,18 +13,20 @@ _EVERY_S = 0.25
 
 
 class Peak:
-    """The highest sum of PSS over a tree while the block runs, sampled four times a second; memory shared counts once.
+    """The highest sum of PSS over a tree in the blocks that it is entered for, sampled four times a second.
 
-    PSS: a page that n processes share counts 1/n for each. Source: Linux, /proc/PID/smaps_rollup.
+    A sample stops the tree for some milliseconds a gigabyte, so a run that is watched is not timed. Memory that is
+    shared counts once. PSS: a page that n processes share counts 1/n for each. Source: Linux, /proc/PID/smaps_rollup.
     """
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
         self.bytes = 0
 
     def __enter__(self) -> Peak:
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
 

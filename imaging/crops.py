@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from imaging import jpeg
 from imaging.jpeg import Pixels, Subsampling
 
@@ -39,8 +37,7 @@ def pixel_box(xmin: float, xmax: float, ymin: float, ymax: float, width: int, he
 def cut(rgb: Pixels, box_px: BoxPx, settings: CropSettings = DEFAULT_CROPS) -> bytes:
     """JPEG of the pixels in `box_px` of an upright uint8 (H, W, 3) RGB array. Releases the GIL while it encodes."""
     x0, y0, x1, y1 = box_px
-    view = np.ascontiguousarray(rgb[y0:y1, x0:x1])
-    return jpeg.encode(view, settings.quality, settings.subsampling, settings.fast_dct)
+    return jpeg.encode(rgb[y0:y1, x0:x1], settings.quality, settings.subsampling, settings.fast_dct)
 
 
 def _edges(low: float, high: float, size: int) -> tuple[int, int]:

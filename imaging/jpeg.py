@@ -46,7 +46,10 @@ def decode_grey(data: bytes, min_width: int, min_height: int) -> Pixels:
 
 
 def encode(rgb: Pixels, quality: int, subsampling: Subsampling, fast_dct: bool) -> bytes:
-    """JPEG (JFIF) of a contiguous uint8 (h, w, 3) RGB array. `quality` 1 to 100."""
+    """JPEG (JFIF) of a uint8 (h, w, 3) RGB array, which may be part of a larger one: nothing is copied.
+
+    `quality` is 1 to 100.
+    """
     return bytes(simplejpeg.encode_jpeg(rgb, quality, "RGB", subsampling, fast_dct))
 
 

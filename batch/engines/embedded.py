@@ -10,8 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from batch.engines.base import Outcome, Progress
-from batch.engines.photos import planned, read_photos
-from batch.engines.stream import map_ordered
+from batch.engines.photos import map_plan, planned
 from batch.engines.tally import Tally, commit_unreadable, known_unreadable
 from batch.plan import Task, source_connection
 from batch.views.declare import MapView
@@ -59,14 +58,9 @@ class EmbeddedEngine:
         self, lake: Lake, task: Task, view: MapView, tally: Tally, progress: Progress, spill: str
     ) -> Iterator[pa.RecordBatch]:
         files = lake.storage.table_files("master/images")
-
-        def run(photos: pa.RecordBatch) -> tuple[pa.RecordBatch, list[pa.RecordBatch]]:
-            return photos, list(view.function(iter([photos.drop_columns(["units"])]), task.parameters))
-
         with planned(lake, task, spill) as (total, parts):
-            work = (photos for part in parts for photos in read_photos(files, part))
-            results = map_ordered(
-                run, work, threads=self.threads, budget_bytes=self.budget_bytes, size_of=lambda batch: batch.nbytes
+            results = map_plan(
+                files, parts, view.function, task.parameters, threads=self.threads, budget_bytes=self.budget_bytes
             )
             done = 0
             for photos, rows in results:

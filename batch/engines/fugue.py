@@ -21,14 +21,12 @@ import pyarrow as pa
 from batch.engines.base import Progress
 from batch.engines.distributed import DistributedEngine
 from batch.engines.photos import planned
-from batch.engines.worker import RESULT, Job, drop_rows, map_photos, write_rows
+from batch.engines.worker import RESULT, TASK_BYTES, Job, drop_rows, map_photos, write_rows
 from batch.plan import Task, source_connection
 from batch.views.declare import MapView
 from lake import FacingsError, Lake
 
-TASK_BYTES = 32 << 20
 WAVE = 16  # tasks a worker that are planned ahead: bounds what the driver holds
-KINDS = ("dask", "ray")
 
 
 class EngineUnavailable(FacingsError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 from numpy.typing import NDArray
 
+from batch.engines.stream import map_ordered
 from batch.plan import Task, source_connection
+from batch.views.declare import MapFunction, Parameters
 from lake import Lake
 from lake.parquet import read_groups
 
@@ -67,6 +69,27 @@ def planned(lake: Lake, task: Task, spill: str) -> Iterator[tuple[int, Iterator[
             "JOIN paths o ON o.file = x.file ORDER BY o.place, x.grp, x.row"
         )
         yield places.num_rows, iter(ordered.to_arrow_reader(PLAN_ROWS))
+
+
+def map_plan(
+    files: pafs.FileSystem,
+    parts: Iterable[pa.RecordBatch],
+    function: MapFunction,
+    parameters: Parameters,
+    *,
+    threads: int,
+    budget_bytes: int,
+) -> Iterator[tuple[pa.RecordBatch, list[pa.RecordBatch]]]:
+    """Yields (photos, their rows) of a plan sorted by place, a row group at a time, in order.
+
+    `threads` map while the caller writes what it gets and the next photos are read: `budget_bytes` of them at most.
+    """
+
+    def run(photos: pa.RecordBatch) -> tuple[pa.RecordBatch, list[pa.RecordBatch]]:
+        return photos, list(function(iter([photos.drop_columns(["units"])]), parameters))
+
+    work = (photos for part in parts for photos in read_photos(files, part))
+    yield from map_ordered(run, work, threads=threads, budget_bytes=budget_bytes, size_of=lambda batch: batch.nbytes)
 
 
 def read_photos(files: pafs.FileSystem, part: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

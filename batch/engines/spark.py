@@ -15,6 +15,7 @@ from functools import partial
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -22,14 +23,13 @@ from batch.engines.base import Progress
 from batch.engines.distributed import DistributedEngine
 from batch.engines.photos import PLACE, PLACES
 from batch.engines.spark_session import own_session
-from batch.engines.worker import RESULT, Job, drop_rows, find_places, map_photos, read_rows, write_rows
+from batch.engines.worker import RESULT, TASK_BYTES, Job, drop_rows, find_places, map_photos, read_rows, write_rows
 from batch.plan import Task
 from batch.views.declare import MapView
 from lake import Lake
 from lake.sql import alias
 from schemas.tables import TABLES
 
-TASK_BYTES = 32 << 20  # photos of one task: small enough to balance, large enough to outweigh its start
 Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
@@ -52,9 +52,11 @@ class SparkEngine(DistributedEngine):
         places = _run(session, paths, partial(find_places, search), PLACES).persist()
         try:
             self._sources(session, lake, task, {"master/images": places.select("sha256")})
-            planned = session.sql(task.view.sql.format(**task.parameters)).join(places, "sha256")
-            parts = planned.repartition(self._tasks(session, lake, pin, task), "file", "grp")
-            ordered = parts.sortWithinPartitions(*PLACE)
+            numbered, found = _numbered(places)
+            tasks = self._tasks(session, lake, pin, found)
+            dealt = numbered.withColumn("task", (sf.col("number") * tasks / max(1, found)).cast("int")).drop("number")
+            planned = session.sql(task.view.sql.format(**task.parameters)).join(dealt, "sha256")
+            ordered = planned.repartitionById(tasks, "task").drop("task").sortWithinPartitions(*PLACE)
             with _told(session, view.name, progress):
                 return [_arrow(ordered, partial(map_photos, job), RESULT).toArrow()]
         finally:
@@ -86,11 +88,23 @@ class SparkEngine(DistributedEngine):
                 frame.createOrReplaceTempView(f"all_{name}")
                 session.sql(f"SELECT * FROM all_{name} WHERE {source.within}").createOrReplaceTempView(name)
 
-    def _tasks(self, session: SparkSession, lake: Lake, pin: int, task: Task) -> int:
-        size, count = lake.size_bytes("master/images", pin), lake.count("master/images", pin)
-        share = 1.0 if task.scopes is None else min(1.0, task.scopes.num_rows / max(count, 1))
+    def _tasks(self, session: SparkSession, lake: Lake, pin: int, photos: int) -> int:
+        mean = lake.size_bytes("master/images", pin) / max(1, lake.count("master/images", pin))
         cores = session.sparkContext.defaultParallelism
-        return max(1, min(count, max(2 * cores, int(size * share / self.task_bytes) + 1)))
+        return max(1, min(photos, max(2 * cores, int(mean * photos / self.task_bytes) + 1)))
+
+
+def _numbered(places: DataFrame) -> tuple[DataFrame, int]:
+    """Kept `places` with a column `number`, from 0 in the order they lie on disk, and how many there are."""
+    seat = sf.monotonically_increasing_id() % (1 << 33)  # of a row in its partition
+    seen = places.select("*", sf.spark_partition_id().alias("slice"), seat.alias("seat"))
+    counts = {row["slice"]: row["rows"] for row in seen.groupBy("slice").agg(sf.count("*").alias("rows")).collect()}
+    total, first = 0, []
+    for number in range(max(counts, default=-1) + 1):
+        first.append(total)
+        total += counts.get(number, 0)
+    place = sf.get(sf.lit(first or [0]), sf.col("slice")) + sf.col("seat")
+    return seen.withColumn("number", place).drop("slice", "seat"), total
 
 
 def _read(session: SparkSession, lake: Lake, table: str, version: int, columns: tuple[str, ...]) -> DataFrame:

@@ -18,11 +18,12 @@ from lake import FacingsError
 JAVA = (17, 21)
 DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"  # for SQL of your own on the lake; a rebuild needs no jar
 
-# Why each: docs/spark.md. A user's own --conf goes before them.
+# Why each: docs/engines.md. A user's own --conf goes before them.
 CONF = {
     "spark.sql.shuffle.partitions": "8",
     "spark.sql.adaptive.enabled": "true",
     "spark.python.worker.reuse": "true",
+    "spark.python.unix.domain.socket.enabled": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",

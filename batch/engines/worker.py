@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake.transaction import AddAction
 
-from batch.engines.photos import locate, read_photos
+from batch.engines.photos import locate, map_plan
 from batch.engines.tally import Tally
 from batch.views.declare import MapFunction, Parameters
 from lake.parquet import FileWriter, conform, read_groups
@@ -22,6 +22,8 @@ from lake.storage import Storage
 from lake.write import drop_scopes
 from schemas.tables import Table
 
+TASK_BYTES = 32 << 20  # photos of one task: small enough to balance, large enough to outweigh its start
+AHEAD_BYTES = 16 << 20  # photos that a worker has read and not yet mapped
 RESULT = pa.schema([("kind", pa.string()), ("payload", pa.string())])
 
 
@@ -64,17 +66,16 @@ def read_rows(job: Job, schema: pa.Schema, paths: Iterable[pa.RecordBatch]) -> I
 
 def map_photos(job: Job, parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Maps the photos of a plan, sorted by place, into data files; yields RESULT."""
-    assert job.function is not None
     function, names = job.function, job.table.schema.names
+    assert function is not None
     tally = Tally() if job.known is None else Tally(job.known)
     storage = job.storage
     files = storage.table_files("master/images")
 
     def rows() -> Iterator[pa.RecordBatch]:
-        for part in parts:
-            for photos in read_photos(files, part):
-                mapped = function(iter([photos.drop_columns(["units"])]), job.parameters)
-                yield from tally.take(photos, mapped, names)
+        # One thread computes: a worker has one core, and what it reads and writes waits for the disk meanwhile.
+        for photos, mapped in map_plan(files, parts, function, job.parameters, threads=1, budget_bytes=AHEAD_BYTES):
+            yield from tally.take(photos, mapped, names)
 
     adds = _write(job, storage, rows())
     counts = {name: getattr(tally, name) for name in ("units", "ok", "rejected", "bytes_in", "cleared")}
