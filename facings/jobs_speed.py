@@ -103,6 +103,7 @@ def run_score(
         )
         sink.latencies_s = telemetry.latency_seconds.observe
         telemetry.rate.set_function(lambda: sink.rate.value)
+        telemetry.capture_seconds.set_function(lambda: sink.rate.capture_s)
         plan = _plan(given, settings, SCORE_LINGER_S, None)
         parts = (lake, _connection(given, settings), plan, score.TABLE, sink, telemetry, stop, _die, _ready)
         with _expiring(lake, expire_every_s), _recorded(lake, "score", given, settings, clock) as record:

@@ -46,6 +46,7 @@ class Telemetry:
         self.retries = counter("retries", "Batches tried again after an error that may pass.")
         self.rebalances = counter("rebalances", "Assignments of partitions.")
         self.rate = gauge("sample_rate", "Share of captures that is scored now.")
+        self.capture_seconds = gauge("capture_seconds", "Seconds that fetching and scoring a capture takes here.")
         self.buffered = gauge("buffered_bytes", "Bytes of events in memory.")
         self.paused = gauge("paused", "1 while fetching is paused by backpressure.")
         self.lag = Gauge("facings_lag_events", "Events that wait.", ["service", "partition"], registry=self.registry)
