@@ -1,7 +1,8 @@
 """How long each page of the dashboard takes over a large estate, and in how much memory: `python -m bench.dashboard`.
 
 Each page runs in a server process of its own: cold is the first run after the start, with nothing read or cached; warm
-is the median of the next runs. Seconds of the page's script, from the request to its last element; the browser's own
+is the median of the next runs; new data is the median of runs after captures have arrived, as a page that is open runs
+then. Seconds of the page's script, from the request to its last element; the browser's own
 drawing comes on top. CPU seconds stand beside them, since a page can't be faster than its CPU time over the cores.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -21,6 +24,9 @@ from bench.timing import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("overview", "inventory", "throughput", "quality", "captures", "rejected", "runs", "travel", "store")
+KINDS = ("cold", "warm", "new data")
+ARRIVALS = 5
+LOOK_S = 2.1  # the server looks for new versions once in two seconds
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -36,7 +42,8 @@ def main(arguments: Sequence[str]) -> None:
             _build(lake, options.captures)
             print(f"{options.captures:,} captures generated in {time.perf_counter() - began:.0f} s\n", flush=True)
         rows = [_measured(lake, page, options.repeats) for page in options.pages]
-    print_table(["page", "cold, s", "cold, CPU s", "warm, s", "warm, CPU s", "peak memory, MB"], rows)
+    kinds = [f"{kind}, {unit}" for kind in KINDS for unit in ("s", "CPU s")]
+    print_table(["page", *kinds, "peak memory, MB"], rows)
 
 
 def _build(lake: Path, captures: int) -> None:
@@ -48,10 +55,13 @@ def _build(lake: Path, captures: int) -> None:
 
 def _measured(lake: Path, page: str, repeats: int) -> list[str]:
     command = [sys.executable, "-m", "bench.dashboard", "--lake", str(lake), "--page", page, "--repeats", str(repeats)]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    with tempfile.TemporaryDirectory(prefix="facings-bench-", dir=lake.parent) as folder:
+        copy = Path(folder) / "lake"
+        shutil.copytree(lake, copy, copy_function=os.link)  # new commits are new files: the estate stays as it is
+        command[command.index(str(lake))] = str(copy)
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout.splitlines()[-1])
-    cold, *warm = found["samples"]
-    figures = [cold[0], cold[1], *(statistics.median(sample[place] for sample in warm) for place in (0, 1))]
+    figures = [statistics.median(sample[place] for sample in found[kind]) for kind in KINDS for place in (0, 1)]
     return [page, *(f"{figure:.2f}" for figure in figures), f"{found['peak_bytes'] / 1e6:.0f}"]
 
 
@@ -59,6 +69,8 @@ def _one(lake: str, page: str, repeats: int) -> None:
     """Runs one page, first cold and then `repeats` times more, and prints a JSON object."""
     from streamlit.testing.v1 import AppTest
 
+    from bench.estate import WAITING, arrive, resumed
+    from lake import Lake
     from serving.launch import preload
 
     preload()
@@ -77,8 +89,16 @@ def _one(lake: str, page: str, repeats: int) -> None:
             raise RuntimeError(f"{page}: {[each.value for each in (*app.exception, *app.error)]}")
         return time.perf_counter() - wall, time.process_time() - cpu
 
-    samples = [run() for _ in range(1 + repeats)]
-    print(json.dumps({"samples": samples, "peak_bytes": _high_water_bytes()}))
+    samples: dict[str, list[tuple[float, float]]] = {"cold": [run()], "warm": [run() for _ in range(repeats)]}
+    opened = Lake.open(lake)
+    estate, samples["new data"] = resumed(opened), []
+    for number in range(repeats):
+        start = len(estate.at)
+        estate.grow(ARRIVALS, 10)
+        arrive(opened, estate, start, WAITING + number * ARRIVALS)
+        time.sleep(LOOK_S)
+        samples["new data"].append(run())
+    print(json.dumps({**samples, "peak_bytes": _high_water_bytes()}))
 
 
 def _high_water_bytes() -> int:

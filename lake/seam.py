@@ -13,7 +13,7 @@ found in the one or the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import duckdb
 import pyarrow as pa
@@ -31,7 +31,7 @@ _ARCHIVED = pa.schema(
     ]
 )
 _STREAM = ["source", "kafka_partition"]
-_READ = (
+READ = (
     *(table.name for table in REALTIME),
     "master/captures",
     "views/quality",
@@ -130,15 +130,18 @@ def pin(lake: Lake) -> dict[str, int]:
     return lake.versions(TABLES)
 
 
-def open_seam(lake: Lake, versions: Mapping[str, int]) -> duckdb.DuckDBPyConnection:
-    """A locked-down DuckDB connection over the tables of `_READ` at `versions`, and the seam's own beside them.
+def open_seam(
+    lake: Lake, versions: Mapping[str, int], dataset: Callable[[str, int], Frugal] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A locked-down DuckDB connection over the tables of `READ` at `versions`, and the seam's own beside them.
 
     seen, known, judged, counted, waiting, uncounted, sampled: see the comments at each. One connection serves one
-    thread.
+    thread. `dataset` gives a table's rows at a version, where the caller keeps them.
     """
-    tables = {alias(name): Frugal.of(lake.dataset(name, versions[name])) for name in _READ}
+    rows = dataset or (lambda name, version: Frugal.of(lake.dataset(name, version)))
+    tables = {alias(name): rows(name, versions[name]) for name in READ}
     rebuilt, pinned = _rebuilt_version(lake, versions), versions[CAPTURES.name]
-    captures = Frugal.of(lake.dataset(CAPTURES.name, rebuilt)) if rebuilt is not None else CAPTURES.schema.empty_table()
+    captures = rows(CAPTURES.name, rebuilt) if rebuilt is not None else CAPTURES.schema.empty_table()
     newest = captures if rebuilt is not None and rebuilt > pinned else tables[alias(CAPTURES.name)]
     archived = _archived(lake, versions, rebuilt)
     connection = connect({**tables, "captures_rebuilt": captures, "captures_newest": newest, "archived": archived})

@@ -28,9 +28,16 @@ class Frugal(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no type
     """
 
     @classmethod
-    def of(cls, dataset: ds.Dataset) -> Frugal:
-        """The same rows."""
-        return cls(list(dataset.get_fragments()), dataset.schema, dataset.format, dataset.filesystem)
+    def of(cls, dataset: ds.Dataset, known: dict[str, ds.Fragment] | None = None) -> Frugal:
+        """The same rows. `known` keeps the table's files from version to version, each by its path.
+
+        A file never changes, and what was read of its footer stays with it: so a new version costs what is new.
+        """
+        files = {each.path: (known or {}).get(each.path, each) for each in dataset.get_fragments()}
+        if known is not None:
+            known.clear()
+            known.update(files)
+        return cls(list(files.values()), dataset.schema, dataset.format, dataset.filesystem)
 
     def scanner(self, **options: Any) -> ds.Scanner:
         """A scan with these options."""

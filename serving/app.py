@@ -18,7 +18,7 @@ import streamlit as st  # noqa: E402  (after the path)
 from PIL import Image  # noqa: E402
 
 from lake import FacingsError, LakeNotFound  # noqa: E402
-from serving import data, filters, photos, queries, show  # noqa: E402
+from serving import data, filters, launch, photos, queries, show  # noqa: E402
 from serving.reader import Stores  # noqa: E402
 
 PAGES = {
@@ -45,7 +45,7 @@ def main() -> None:
         for index, (path, (title, icon)) in enumerate(PAGES.items())
     ]
     page = st.navigation(pages)
-    launched = data.launched()
+    launched = launch.launched()
     if launched.lake is None:
         show.nothing("No lake is named.", "Start the dashboard with the lake to show:", "facings serve --lake PATH")
         return
@@ -61,7 +61,7 @@ def main() -> None:
         st.caption("The dashboard reads again when you reload the page.")
 
 
-def viewer(launched: data.Launch) -> Stores:
+def viewer(launched: launch.Launch) -> Stores:
     """The stores that whoever is looking may see: None for all; empty after it has said why there is none."""
     if launched.access is None:
         return None

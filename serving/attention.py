@@ -10,7 +10,7 @@ import pandas as pd
 from schemas.reasons import Reason
 from serving import judged, queries, retail
 from serving.queries import Filters, Reader
-from serving.show import each, moment, span
+from serving.show import each, moment, plural, span
 
 UNSEEN_AFTER = timedelta(hours=6)
 LATE_SHARE = 0.25
@@ -39,7 +39,9 @@ class Finding:
         """What it is about, the same as long as it lasts."""
         about = [value for name in ("device", "sku", "store") if (value := self.params.get(name))]
         names = [each for value in about for each in ([value] if isinstance(value, str) else value)]
-        return "/".join([self.kind, *names] if names or self.kind != "check" else [self.kind, self.what.split(":")[0]])
+        if self.kind == "check":
+            names = [self.what.removeprefix("rule ").split(":")[0]]
+        return "/".join([self.kind, *names])
 
 
 def findings(reader: Reader, filters: Filters) -> list[Finding]:
@@ -76,7 +78,7 @@ def out_of_stock(places: pd.DataFrame, now: datetime) -> list[Finding]:
         Finding(
             "bad",
             "out of stock",
-            f"{row.sku} is out at {row.device_id}: 0 of {int(row.expected)} facings",
+            f"{row.sku} is out at {row.device_id}: 0 of {plural(int(row.expected), 'facing')}",
             row.out_since,
             int(row.expected) * max(1.0, (now - row.out_since).total_seconds() / 3600),
             "screens/inventory.py",
@@ -95,7 +97,7 @@ def strangers(places: pd.DataFrame) -> list[Finding]:
         Finding(
             "attention",
             "not planned",
-            f"{row.sku} stands at {row.device_id}, where no plan has it: {int(row.facings)} facings",
+            f"{row.sku} stands at {row.device_id}, where no plan has it: {plural(int(row.facings), 'facing')}",
             row.seen_at,
             float(row.facings),
             "screens/inventory.py",
@@ -112,7 +114,7 @@ def checks(rows: pd.DataFrame) -> list[Finding]:
         Finding(
             "bad" if row.level == "fail" else "attention",
             "check",
-            f"{row.rule}: {row.detail or row.status}",
+            f"rule {row.rule}: {row.detail or row.status}{'' if pd.isna(row.limit) else f', limit {row.limit:g}'}",
             row.checked_at,
             9_000.0 if row.level == "fail" else 3_000.0,
             "screens/runs.py",

@@ -7,10 +7,11 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from serving.theme import ATTENTION, BAD, CLASSES, OK, PLACES, RUN_STATES, SHADES, STATES, UNKNOWN
+from serving.theme import ATTENTION, BAD, CLASSES, OK, PLACES, RUN_STATES, SECOND, SHADES, STATES, UNKNOWN
 
 Chart = Any  # Altair's decorated methods have no types
 _ROW_PX = 24
+_FIGURE_PX = 22  # a cell narrower than this has no room for "2/4"
 _MIDNIGHT = "utchours(datum.value) == 0 && utcminutes(datum.value) == 0"
 _CLOCK = f"{_MIDNIGHT} ? utcFormat(datum.value, '%d %b') : utcFormat(datum.value, '%H:%M')"
 _TICKS_S = (0.01, 0.1, 1, 5, 15, 60, 300, 900, 3600, 10800, 36000, 86400, 259200)
@@ -33,7 +34,8 @@ def _when(column: str, title: str = "time (UTC)") -> alt.Tooltip:
 def _states(column: str, colours: dict[str, str], present: pd.Series) -> alt.Color:
     names = [name for name in colours if name in set(present)]
     scale = alt.Scale(domain=names, range=[colours[name] for name in names])
-    return alt.Color(f"{column}:N", scale=scale, legend=alt.Legend(orient="top", title=None))
+    columns = alt.ExprRef("width < 260 ? 2 : 8")
+    return alt.Color(f"{column}:N", scale=scale, legend=alt.Legend(orient="top", title=None, columns=columns))
 
 
 def _names(column: str, **more: Any) -> alt.Y:
@@ -51,9 +53,18 @@ def heat_map(rows: pd.DataFrame) -> Chart:
         x=alt.X(
             "device_id:N",
             title=None,
-            axis=alt.Axis(orient="top", labelAngle=-35, labelLimit=200, labelOverlap=False, ticks=False, domain=False),
+            scale=alt.Scale(paddingInner=0.03),
+            axis=alt.Axis(
+                orient="top",
+                labelAngle=-50,
+                labelFontSize=alt.ExprRef("min(11, max(8, bandwidth('x')))"),
+                labelLimit=200,
+                labelOverlap=False,
+                ticks=False,
+                domain=False,
+            ),
         ),
-        y=_names("sku"),
+        y=_names("sku", scale=alt.Scale(paddingInner=0.08)),
         tooltip=[
             alt.Tooltip("device_id:N", title="device"),
             alt.Tooltip("sku:N", title="SKU"),
@@ -63,30 +74,31 @@ def heat_map(rows: pd.DataFrame) -> Chart:
         ],
     )
     cell = alt.selection_point(name="cell", fields=["device_id", "sku"])
-    cells = base.mark_rect(cornerRadius=2, stroke="#ffffff", strokeOpacity=0.35, cursor="pointer")
+    cells = base.mark_rect(cornerRadius=2, cursor="pointer")
     cells = cells.encode(
         color=_states("state", STATES, rows["state"]), opacity=alt.condition(cell, alt.value(1.0), alt.value(0.45))
     ).add_params(cell)
-    figures = base.mark_text(fontSize=11, fontWeight=600, cursor="pointer").encode(text="shown:N")
+    fits = alt.ExprRef(f"bandwidth('x') < {_FIGURE_PX} ? 0 : 1")  # on a phone the colours tell, and a tap the figures
+    figures = base.mark_text(fontSize=11, fontWeight=600, cursor="pointer", opacity=fits).encode(text="shown:N")
     dark = figures.transform_filter("datum.state != 'out of stock'").encode(color=alt.value("#1d2733"))
     light = figures.transform_filter("datum.state == 'out of stock'").encode(color=alt.value("#ffffff"))
     return (cells + light + dark).properties(height=alt.Step(_ROW_PX))
 
 
 def planogram(rows: pd.DataFrame) -> Chart:
-    """The plan of one device, facing by facing: columns shelf, x0, x1, middle, sku, name, state."""
+    """The plan of one device, facing by facing: columns shelf, x0, x1, middle, wanted (facings), sku, name, state."""
     y = alt.Y(
         "shelf:O", title=None, axis=alt.Axis(labels=False, ticks=False, domain=False), scale=alt.Scale(padding=0.12)
     )
     x = alt.X("x0:Q", title=None, axis=None, scale=alt.Scale(nice=False, domainMin=0))
     tip = [alt.Tooltip("sku:N", title="SKU"), alt.Tooltip("state:N"), alt.Tooltip("shelf:O")]
     base = alt.Chart(rows).encode(y=y)
-    cells = base.mark_rect(cornerRadius=3, stroke="#ffffff", strokeWidth=1.5).encode(
+    cells = base.mark_rect(cornerRadius=3).encode(
         x=x, x2="x1:Q", color=_states("state", PLACES, rows["state"]), tooltip=tip
     )
     names = (
         base.transform_filter("datum.name != ''")
-        .mark_text(fontSize=10, color="#1d2733", limit=90)
+        .mark_text(fontSize=10, color="#1d2733", limit=alt.ExprRef("scale('x', datum.wanted) - scale('x', 0)"))
         .encode(x=alt.X("middle:Q"), text="name:N", tooltip=tip)
     )
     return (cells + names).properties(height=alt.Step(58))
@@ -162,7 +174,7 @@ def arrivals(rows: pd.DataFrame) -> Chart:
     tip = [_when("hour"), alt.Tooltip("captures:Q", format=","), alt.Tooltip("usual:Q", format=",.0f")]
     colour = alt.Color(
         "kind:N",
-        scale=alt.Scale(domain=["captures", "usual"], range=[OK, ATTENTION]),
+        scale=alt.Scale(domain=["captures", "usual"], range=[OK, SECOND]),
         legend=alt.Legend(orient="top", title=None),
     )
     y = alt.Y("captures:Q", title=None, axis=alt.Axis(tickMinStep=1, tickCount=5), scale=alt.Scale(domainMin=0))
@@ -174,7 +186,7 @@ def arrivals(rows: pd.DataFrame) -> Chart:
     if known.empty:
         return bars.properties(height=230)
     over = alt.Chart(known).encode(x=_time("hour"), tooltip=tip)
-    band = over.mark_area(interpolate="step-after", opacity=0.22, color=ATTENTION).encode(y="low:Q", y2="high:Q")
+    band = over.mark_area(interpolate="step-after", opacity=0.22, color=SECOND).encode(y="low:Q", y2="high:Q")
     line = over.mark_line(interpolate="step-after", strokeWidth=2).encode(y="usual:Q", color=colour)
     return (bars + band + line).properties(height=230)
 
@@ -187,7 +199,7 @@ def latency(rows: pd.DataFrame) -> Chart:
     ticks = [tick for tick in _TICKS_S if low <= tick <= high]
     axis = alt.Axis(values=ticks, labelExpr=labels, labelOverlap=True)
     y = alt.Y("seconds:Q", title=None, scale=alt.Scale(type="log", nice=False, domain=[low, high]), axis=axis)
-    scale = alt.Scale(domain=["p50", "p99"], range=[OK, ATTENTION])
+    scale = alt.Scale(domain=["p50", "p99"], range=[OK, SECOND])
     colour = alt.Color("figure:N", scale=scale, legend=alt.Legend(orient="top", title=None))
     tip = [_when("hour"), alt.Tooltip("figure:N"), alt.Tooltip("seconds:Q", format=",.1f")]
     long = rows.melt("hour", ["p50", "p99"], var_name="figure", value_name="seconds")

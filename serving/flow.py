@@ -34,8 +34,9 @@ class Flow:
     stages: tuple[Stage, ...]
     refused: int
     unreadable: int
-    unseen: int  # scored, but in no inventory: no annotation tells what they show
+    unseen: int  # scored, but not in the inventory that covers them: no annotation tells what they show
     waiting: int  # archived, neither scored nor unreadable
+    unbuilt: int = 0  # scored, and no rebuild of the inventory covers them yet
 
     @property
     def bottleneck(self) -> Stage | None:
@@ -64,12 +65,14 @@ def stages(reader: Reader, filters: Filters) -> Flow:
                    epoch(archived_at) - epoch(received_at) AS archive_s,
                    CASE WHEN q.sha256 IS NOT NULL THEN epoch(scored_at) - epoch(archived_at) END AS score_s,
                    CASE WHEN s.capture_id IS NOT NULL THEN epoch(viewed_at) - epoch(scored_at) END AS view_s,
-                   q.sha256 IS NOT NULL AS scored, u.sha256 IS NOT NULL AS unreadable, s.capture_id IS NOT NULL AS seen
+                   q.sha256 IS NOT NULL AS scored, u.sha256 IS NOT NULL AS unreadable, s.capture_id IS NOT NULL AS seen,
+                   viewed_at IS NULL AND EXISTS (SELECT 1 FROM views) AS unbuilt
             FROM viewed c LEFT JOIN (SELECT sha256 FROM views_quality) q ON q.sha256 = c.sha256
             LEFT JOIN views_unreadable u ON u.sha256 = c.sha256 LEFT JOIN seen s ON s.capture_id = c.capture_id
         )
         SELECT count(*) AS archived, count(*) FILTER (scored) AS scored, count(*) FILTER (unreadable) AS unreadable,
-               count(*) FILTER (seen) AS seen, count(*) FILTER (scored AND NOT seen) AS unseen,
+               count(*) FILTER (seen) AS seen, count(*) FILTER (scored AND NOT seen AND NOT unbuilt) AS unseen,
+               count(*) FILTER (scored AND NOT seen AND unbuilt) AS unbuilt,
                count(*) FILTER (NOT scored AND NOT unreadable) AS waiting,
                {_times("receipt")}, {_times("archive")}, {_times("score")}, {_times("view")}
         FROM told
@@ -102,6 +105,7 @@ def stages(reader: Reader, filters: Filters) -> Flow:
         unreadable=int(row["unreadable"]),
         unseen=int(row["unseen"]),
         waiting=int(row["waiting"]),
+        unbuilt=int(row["unbuilt"]),
     )
 
 
@@ -127,9 +131,10 @@ class Arrivals:
         return float(self.rows["usual"].sum())
 
 
-def arrivals(reader: Reader, filters: Filters) -> Arrivals:
+def arrivals(reader: Reader, filters: Filters, more: pd.DataFrame | None = None) -> Arrivals:
     """Captures by hour beside the median of the same hour in up to 4 past weeks; where there is no past week, in up to
-    6 past days. An hour without a capture counts as zero from the first capture on.
+    6 past days. An hour without a capture counts as zero from the first capture on. `more` are captures that batch
+    lacks: hour, captures.
     """
     past = replace(filters, start=max(filters.start - timedelta(weeks=WEEKS), _FIRST))
     hourly = reader.frame(
@@ -137,6 +142,9 @@ def arrivals(reader: Reader, filters: Filters) -> Arrivals:
         WHERE {past.where("hour")} GROUP BY 1 ORDER BY 1""",
         past.params(),
     )
+    if more is not None and len(more):
+        both = pd.concat([hourly, more[["hour", "captures"]]])
+        hourly = both.groupby("hour", as_index=False)[["captures"]].sum()
     empty = pd.DataFrame(columns=["hour", "captures", "usual", "low", "high"])
     if hourly.empty:
         return Arrivals(empty, "")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import logging
 import os
 import secrets
+import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,23 @@ from serving.storage import use_options
 APP = Path(__file__).with_name("app.py")
 CONFIG = APP.parent / ".streamlit" / "config.toml"
 _SECRET = "cookie_secret"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What the command line of the server says."""
+
+    lake: str | None
+    access: Path | None
+
+
+def launched(argv: Sequence[str] | None = None) -> Launch:
+    """The lake and the access file named after `--` on Streamlit's command line."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--lake")
+    parser.add_argument("--access", type=Path)
+    known, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    return Launch(known.lake, known.access)
 
 
 def options(*, host: str, port: int) -> dict[str, object]:
@@ -64,6 +85,7 @@ def preload() -> None:
     """Imports what every page needs: at the start of the server, not within its first viewer's page."""
     for name in ("serving.attention", "serving.charts", "serving.data", "serving.export"):
         import_module(name)
+    inspect.stack()  # Streamlit looks at it for its first element, and the first look reads every module's source
 
 
 def serve(

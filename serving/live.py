@@ -16,13 +16,15 @@ from serving.queries import Filters, Reader
 class Live:
     """Figures of the window, both layers together. `waiting` captures are not in the batch views yet.
 
-    `usable`: share of usable photos, a sample's where only some of the waiting were scored. `seen_at`: when the newest
-    realtime row was scored; latencies from the event to its score, seconds; `rate`: the lowest sampling rate.
+    `hourly`: hour, captures, late, rejected, and waiting, those of the captures that wait. `usable`: share of usable
+    photos, a sample's where only some of the waiting were scored. `seen_at`: when the newest realtime row was scored;
+    latencies from the event to its score, seconds; `rate`: the lowest sampling rate.
     """
 
     captures: int
     waiting: int
     usable: Estimate
+    hourly: pd.DataFrame
     seen_at: datetime | None
     latency_p50_s: float | None
     latency_p99_s: float | None
@@ -57,6 +59,9 @@ def live(merged: Merged, where: dict[str, object], threshold: float, batch: pd.D
         captures=int(flow["captures"].sum()),
         waiting=int(flow["realtime"].sum()),
         usable=usable,
+        hourly=flow.rename(columns={"realtime": "waiting"})
+        .groupby("hour", as_index=False)[["captures", "late", "rejected", "waiting"]]
+        .sum(),
         seen_at=None if pd.isna(fresh["scored_at"]) else fresh["scored_at"].to_pydatetime(),
         latency_p50_s=_known(fresh["latency_p50_s"]),
         latency_p99_s=_known(fresh["latency_p99_s"]),

@@ -6,7 +6,7 @@ Law 6: at every moment a merged answer holds each capture once. What batch cover
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 from lake import Lake
 from lake.estimate import Estimate, estimate
 from lake.seam import open_seam, pin
-from lake.sql import query
+from lake.sql import Frugal, query
 
 _FILTER = (
     "{time} >= $start AND {time} <= $end"
@@ -102,9 +102,14 @@ class Usable:
 class Merged:
     """Answers at fixed versions, one question at a time: a DuckDB connection serves one thread."""
 
-    def __init__(self, lake: Lake, versions: Mapping[str, int] | None = None):
+    def __init__(
+        self,
+        lake: Lake,
+        versions: Mapping[str, int] | None = None,
+        dataset: Callable[[str, int], Frugal] | None = None,
+    ):
         self.versions = dict(versions) if versions is not None else pin(lake)
-        self._connection = open_seam(lake, self.versions)
+        self._connection = open_seam(lake, self.versions, dataset)
         self._guard = threading.Lock()
 
     def throughput(self, where: Mapping[str, object]) -> pd.DataFrame:

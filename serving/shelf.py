@@ -64,11 +64,11 @@ def drawn_plan(plan: dict[int, dict[str, int]], places: pd.DataFrame, device: st
                 state = "there" if there else "out of stock" if left[sku] == 0 else "missing"
                 middle = x + wanted / 2 if number == 0 else None
                 rows.append(
-                    {"shelf": shelf, "x0": x + number, "x1": x + number + 0.94, "sku": sku, "middle": middle}
-                    | {"state": state if known else "unknown", "name": sku if number == 0 else ""}
+                    {"shelf": shelf, "x0": x + number, "x1": x + number + 0.94, "sku": sku, "wanted": wanted}
+                    | {"state": state if known else "unknown", "name": sku if number == 0 else "", "middle": middle}
                 )
             x += wanted + 0.35
-    return pd.DataFrame(rows, columns=["shelf", "x0", "x1", "sku", "middle", "state", "name"])
+    return pd.DataFrame(rows, columns=["shelf", "x0", "x1", "sku", "wanted", "middle", "state", "name"])
 
 
 def beside(places: pd.DataFrame, device: str) -> Seen | None:

@@ -51,6 +51,11 @@ def percent(part: float, whole: float) -> str:
     return "–" if not whole else f"{100 * part / whole:.0f} %" if part in (0, whole) else f"{100 * part / whole:.1f} %"
 
 
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: "1 facing", "2 facings"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def size(count: float | None) -> str:
     """Bytes in B, kB, MB or GB."""
     if count is None or pd.isna(count):

@@ -6,6 +6,7 @@ OK = "#2f7fc1"
 ATTENTION = "#e0a030"
 BAD = "#cf4a3c"
 UNKNOWN = "#9aa5b1"
+SECOND = "#9467bd"  # what stands beside a series in OK, and is no better or worse: usual, p99
 FINE = "#a3c9e8"  # OK, paler: where most of a surface is fine, and what is not must stand out
 
 # Facings beside the plan, from none to all: bad, through attention, to fine.

@@ -52,12 +52,9 @@ def render() -> None:
     st.divider()
     one_shelf(places)
     st.divider()
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        shares(every)
-    with right:
-        show.section("Every place", "A place is a SKU in a device: planned there, or seen there.")
-        listing(shown)
+    show.section("Every place", "A place is a SKU in a device: planned there, or seen there.")
+    listing(shown)
+    shares(every)
 
 
 def headline(places: pd.DataFrame) -> None:
@@ -67,6 +64,7 @@ def headline(places: pd.DataFrame) -> None:
     off = retail.deviations(places)
     unknown = int(places.loc[places["state"] == "unknown", "device_id"].nunique())
     short = off[off["gap"] < 0]
+    hidden = int((retail.planned(places)["state"] == "unknown").sum())
     beyond = off[off["kind"].isin(["extra", "not planned"])]
     show.figures(
         [
@@ -75,31 +73,42 @@ def headline(places: pd.DataFrame) -> None:
                 available.text,
                 f"Planned places with a facing, of {int(available.whole):,} known.",
                 show.sure(available),
+                "screens/captures.py",
+                "Photos",
+                share(),
             ),
             Figure(
                 "Planogram kept",
                 kept.text,
                 f"Planned facings that stand there: {int(kept.part):,} of {int(kept.whole):,} at known places.",
                 show.sure(kept),
+                "screens/store.py",
+                "Store sheet",
+                share(),
             ),
-            Figure("Out of stock", f"{tally.get('out of stock', 0):,}", "Planned places without a facing.", "exact"),
+            Figure(
+                "Out of stock",
+                f"{tally.get('out of stock', 0):,}",
+                "Planned places without a facing.",
+                f"up to {hidden:,} more are unknown" if hidden else "exact",
+            ),
             Figure(
                 "Missing facings",
                 f"{int(-short['gap'].sum()):,}",
                 "Facings below plan, those of empty places included.",
-                f"at {len(short):,} places",
+                f"at {show.plural(len(short), 'place')}",
             ),
             Figure(
                 "Not as planned",
                 f"{int(beyond['gap'].sum()):,}",
                 "Facings above plan, or of a SKU that the device's plan doesn't have.",
-                f"{int((off['kind'] == 'not planned').sum()):,} SKUs in no plan",
+                f"{show.plural(int((off['kind'] == 'not planned').sum()), 'SKU')} in no plan",
             ),
             Figure(
                 "Unknown",
                 f"{tally.get('unknown', 0):,}",
                 "Places at devices without a trusted photo in the last 12 h.",
-                f"at {unknown} devices",
+                f"at {show.plural(unknown, 'device')}",
                 "screens/quality.py",
                 "Why",
                 share(),

@@ -21,17 +21,19 @@ ICONS = {"bad": ":red-badge[:material/error: {}]", "attention": ":orange-badge[:
 def render() -> None:
     """Draws the page."""
     filters = chosen()
+    data.live_ahead()
     places = ask(retail.places, filters)
     flow = ask(queries.throughput, filters)
     rejects = ask(queries.rejected, filters)
     estate = selected(ask(queries.estate))
     show.header("Overview", "How the stores stand now, and what needs attention first.")
-    headline(places, estate, rejects)
+    now = data.live_figures(filters, ask(queries.trust_threshold))
+    headline(places, estate, rejects, now)
     if flow.empty and places.empty:
         show.nothing("No views in this window.", "Widen the time, or build the views:", "facings rebuild --lake LAKE")
         return
     listing(ask(attention.findings, filters))
-    trends(flow)
+    trends(flow if now is None else now.hourly)
 
 
 def selected(estate: pd.DataFrame) -> pd.DataFrame:
@@ -41,11 +43,10 @@ def selected(estate: pd.DataFrame) -> pd.DataFrame:
     return estate[keep & estate["device_id"].isin(filters.devices)] if filters.devices else estate[keep]
 
 
-def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame) -> None:
+def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame, now: Live | None) -> None:
     """The row of figures."""
     filters = chosen()
     day = ask(queries.totals, filters, window(filters, timedelta(hours=24)).start).iloc[0]
-    now = data.live_figures(filters, ask(queries.trust_threshold))
     available, covered = retail.availability(places), retail.coverage(places, estate)
     out = retail.out_of_stock(places)
     hidden = retail.planned(places)
@@ -104,7 +105,7 @@ def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame) 
             ),
             Figure(
                 "Refused",
-                f"{len(rejects):,}",
+                f"{int(rejects['matching'].iloc[0]) if len(rejects) else 0:,}",
                 "Records and photos refused in the chosen time.",
                 "exact",
                 "screens/rejected.py",
@@ -129,9 +130,9 @@ def listing(findings: list[attention.Finding]) -> None:
     if not findings:
         st.success("Nothing does.", icon=":material/check_circle:")
         return
-    with st.container(border=True, gap="xsmall"):
+    with st.container(border=True, gap="small"):
         for finding in findings[:SHOWN]:
-            badge, what, when, link = st.columns([1.4, 5.7, 2.6, 1.5], vertical_alignment="center", gap="small")
+            badge, what, when, link = st.columns([1.4, 5.7, 2.6, 1.5], vertical_alignment="center", gap="xxsmall")
             badge.markdown(ICONS[finding.severity].format(finding.kind))
             what.markdown(show.inert(finding.what))
             when.caption(show.inert(attention.since(finding, chosen().end)))

@@ -25,6 +25,7 @@ ABOUT = {
 def render() -> None:
     """Draws the page."""
     show.header("Throughput", "How captures flow from the camera into the views, and where they wait.")
+    data.live_ahead()
     hourly = ask(queries.throughput, chosen())
     if hourly.empty:
         show.nothing(
@@ -33,12 +34,13 @@ def render() -> None:
             "facings rebuild throughput --lake LAKE",
         )
         return
-    headline(hourly)
+    now = data.live_figures(chosen(), ask(queries.trust_threshold))
     through = ask(flow.stages, chosen())
+    headline(hourly, now, through.refused)
     diagram(through)
     st.info(bottleneck(through, hourly), icon=":material/hourglass_top:")
-    both_layers()
-    beside_the_past()
+    both_layers(now)
+    beside_the_past(now)
     latencies(hourly)
     left, right = st.columns([2, 3], gap="medium")
     with left:
@@ -49,11 +51,11 @@ def render() -> None:
     devices(hourly)
 
 
-def headline(hourly: pd.DataFrame) -> None:
-    """The row of figures."""
+def headline(hourly: pd.DataFrame, now: live.Live | None, refusals: int) -> None:
+    """The row of figures, both layers together where there are two."""
     totals = ask(queries.totals, chosen()).iloc[0]
     captures, twice = int(totals["captures"]), int(totals["captures"] - totals["images"])
-    late, refusals = int(hourly["late"].sum()), int(hourly["rejected"].sum())
+    late = int((hourly if now is None else now.hourly)["late"].sum())
     show.figures(
         [
             Figure(
@@ -86,7 +88,7 @@ def headline(hourly: pd.DataFrame) -> None:
                 "Why",
                 share(),
             ),
-            Figure("Volume", show.size(float(hourly["bytes"].sum())), "Bytes of distinct photos.", "exact"),
+            Figure("Volume", show.size(float(hourly["bytes"].sum())), "Bytes of distinct photos.", "in the views"),
         ]
     )
 
@@ -109,13 +111,16 @@ def diagram(through: flow.Flow) -> None:
                     help=ABOUT[stage.name],
                 )
                 if stage.p50_s is not None:
-                    slow = ":orange-badge[bottleneck] " if stage is worst else ""
-                    st.caption(f"{slow}after {show.span(stage.p50_s)}; 99 %: {show.span(stage.p99_s)}")
+                    if stage is worst:
+                        st.markdown(":orange-badge[bottleneck]")
+                    st.caption(f"after {show.span(stage.p50_s)}; 99 %: {show.span(stage.p99_s)}")
                 elif stage.name != "captured":
                     st.caption("time not told by any run")
                 count, what, page = lost.get(stage.name, (0, "", ""))
                 if stage.name == "scored" and through.waiting:
                     st.caption(f"{through.waiting:,} waiting")
+                if stage.name == "in view" and through.unbuilt:
+                    st.caption(f"{through.unbuilt:,} wait for the next rebuild")
                 if count and page:
                     st.page_link(page, label=f"{count:,} {what}", icon=":material/call_split:", query_params=share())
                 elif count:
@@ -148,17 +153,15 @@ def bottleneck(through: flow.Flow, hourly: pd.DataFrame) -> str:
     return show.inert(text)
 
 
-def both_layers() -> None:
+def both_layers(now: live.Live | None) -> None:
     """What the speed layer adds, and whether it agrees with batch."""
-    filters, trust = chosen(), ask(queries.trust_threshold)
-    now = data.live_figures(filters, trust)
     if now is None:
         st.caption("The speed layer holds nothing now: every figure is of the batch views.")
         return
     show.section(
         "Live", "What the speed layer saw and the batch views don't hold yet; merged, each capture counts once."
     )
-    same, apart = ask(live.agreement, filters, trust)
+    same, apart = ask(live.agreement, chosen(), ask(queries.trust_threshold))
     age = "unknown" if now.seen_at is None else show.ago(now.seen_at, datetime.now(UTC))
     rate = "every one scored" if now.rate is None or now.rate >= 1 else f"{100 * now.rate:.0f} % scored"
     show.figures(
@@ -182,9 +185,10 @@ def both_layers() -> None:
     )
 
 
-def beside_the_past() -> None:
+def beside_the_past(now: live.Live | None) -> None:
     """Captures an hour beside what is usual."""
-    told = ask(flow.arrivals, chosen())
+    waiting = None if now is None else now.hourly.assign(captures=now.hourly["waiting"])
+    told = ask(flow.arrivals, chosen(), waiting)
     show.section("Captures an hour, beside the past", "The band spans the least and the most of those hours.")
     st.altair_chart(charts.arrivals(told.rows))
     if not told.basis:

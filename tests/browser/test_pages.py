@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pyarrow as pa
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from lake import Lake
+from lake.offsets import OffsetTable, Span
 from lake.parquet import conform
-from schemas.tables import CAPTURES
+from schemas.tables import CAPTURES, REALTIME_QUALITY, REALTIME_THROUGHPUT
 
-_SPEC = importlib.util.spec_from_file_location("browser_shots", Path(__file__).with_name("shots.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-shots = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(shots)
+
+def load(name: str) -> ModuleType:
+    """A module beside this file: test folders are no packages."""
+    spec = importlib.util.spec_from_file_location(f"browser_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+shots, sight = load("shots"), load("sight")
 
 KEY_TEXT = {
     "overview": "cola is out at cooler-1: 0 of 3 facings",
@@ -71,6 +80,8 @@ def test_a_page_is_drawn_whole(tab, dashboard: str, shots_folder: Path, name: st
     expect(tab.page.get_by_text(KEY_TEXT[name]).first).to_be_visible()
     shots.grow(tab.page, 1440, 900)
     tab.page.screenshot(path=shots_folder / f"{name}.png")
+    assert sight.low_contrast(tab.page) == []
+    assert sight.unreached(tab.page) == []
     assert tab.faults == []
 
 
@@ -82,6 +93,7 @@ def test_a_page_fits_a_phone_in_the_dark(browser: Browser, dashboard: str, shots
     whole(page)
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     page.screenshot(path=shots_folder / f"{name}-phone-dark.png")
+    assert sight.low_contrast(page) == []
     context.close()
 
 
@@ -161,7 +173,7 @@ def test_a_table_is_downloaded_as_a_file(tab, dashboard: str, tmp_path: Path):
     page = tab.page
     page.goto(f"{dashboard}/inventory")
     whole(page)
-    page.get_by_role("button", name="Download").last.click()
+    page.get_by_test_id("stPopoverButton").first.click()
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).click()
     download.value.save_as(tmp_path / "inventory.csv")
@@ -169,20 +181,6 @@ def test_a_table_is_downloaded_as_a_file(tab, dashboard: str, tmp_path: Path):
     assert lines[0].startswith("State,Store,Device,SKU,Facings,Planned")
     assert lines[1].startswith("out of stock,north,cooler-1,cola,0")
     assert len(lines) == 13
-
-
-def test_the_menu_and_the_filters_are_reached_by_keyboard(tab, dashboard: str):
-    page = tab.page
-    page.goto(dashboard)
-    whole(page)
-    reached = set()
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        reached.add(page.evaluate("() => (document.activeElement.innerText || document.activeElement.ariaLabel || '')"))
-    told = " ".join(str(each) for each in reached)
-    assert "Inventory" in told
-    assert "Store" in told
-    assert "By shelf" in told
 
 
 def test_new_data_shows_by_itself(tab, own: tuple[str, Path]):
@@ -200,4 +198,26 @@ def test_new_data_shows_by_itself(tab, own: tuple[str, Path]):
     row = {**last, "capture_id": "c-new", "store_id": "south", "device_id": "cooler-4"}
     lake.append_new("master/captures", conform(pa.Table.from_pylist([row], CAPTURES.schema), CAPTURES.schema))
     expect(captures).to_contain_text("49", timeout=shots.DEADLINE_MS)  # and the filter is still set
+    assert tab.faults == []
+
+
+def test_an_event_scored_live_shows_by_itself(tab, own: tuple[str, Path]):
+    url, folder = own
+    page, lake = tab.page, Lake.open(folder)
+    page.goto(f"{url}/?device=cooler-4")
+    whole(page)
+    expect(page.get_by_text("live, not in the views yet")).to_have_count(0)
+    last = lake.read("master/captures").sort_by("captured_at").slice(95).to_pylist()[0]
+    place = {"source": "kafka:one/topic", "kafka_partition": 0, "kafka_offset": 0}
+    where = {"store_id": "south", "device_id": "cooler-4"}
+    event = {"offset": 0, "capture_id": "c-live", "rejected": False, "late": False, "size_bytes": 900}
+    minute = last["captured_at"].replace(second=0, microsecond=0)
+    counted = {"minute": minute, "events": 1, "captures": 1, "rejected": 0, "late": 0, "bytes": 900, "seen": [event]}
+    scored = {"capture_id": "c-live", "captured_at": minute, "scored_at": datetime.now(UTC), "p_good": 0.9}
+    scored |= {"sampling_probability": 1.0, "latency_s": 0.4}
+    for table, row in ((REALTIME_THROUGHPUT, counted), (REALTIME_QUALITY, scored)):
+        rows = pa.Table.from_pylist([{**where, **place, **row}], table.schema)
+        OffsetTable(lake.storage, table).append(conform(rows, table.schema), [Span("kafka:one/topic/0", None, 1)])
+    expect(page.get_by_text("1 live, not in the views yet")).to_be_visible(timeout=shots.DEADLINE_MS)
+    assert "device=cooler-4" in page.url
     assert tab.faults == []

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from lake import Lake
+from lake.parquet import conform
 from schemas.tables import TABLES
 from serving import flow, queries, retail
 from serving.figures import bounded, percent, sampled, wilson
@@ -210,3 +214,27 @@ def test_lineage_names_are_quoted_in_the_graph():
     assert graph is not None
     assert '"master/images\\"]; evil [" -> "views/crops";' in graph
     assert lineage_graph(rows.assign(sources="none")) is None
+
+
+def test_what_no_rebuild_covers_yet_waits_and_lacks_no_annotation(shop: ModuleType, tmp_path: Path):
+    built = shop.build(tmp_path / "lake")
+    at = END + timedelta(minutes=5)
+    last = built.read("master/captures").sort_by("captured_at").slice(95).to_pylist()[0]
+    capture = {**last, "capture_id": "c-new", "captured_at": at, "received_at": at}  # its photo is scored already
+    run = {"run_id": "run-2", "engine": "embedded", "status": "ok", "started_at": at}
+    ingest = {**run, "step": "ingest", "finished_at": at + timedelta(minutes=1)}
+    inventory = {**run, "step": "inventory", "pinned_at": at - timedelta(minutes=1), "finished_at": at}
+    for name, rows in (("master/captures", [capture]), ("runs", [ingest, inventory])):
+        schema = TABLES[name].schema
+        built.append_new(name, conform(pa.Table.from_pylist(rows, schema), schema))
+    reader = PinnedReader(tuple(built.versions(TABLES).items()), built.dataset)
+    found = flow.stages(reader, Filters(DAY.start, at))
+    assert (found.stages[2].count, found.stages[3].count, found.stages[4].count) == (97, 97, 96)
+    assert (found.unbuilt, found.unseen) == (1, 0)
+
+
+def test_arrivals_count_what_batch_lacks(reader: PinnedReader):
+    hour = pd.Timestamp(END).floor("h")
+    more = pd.DataFrame({"hour": [hour], "captures": [3]})
+    before, after = flow.arrivals(reader, DAY).rows, flow.arrivals(reader, DAY, more).rows
+    assert (after["captures"] - before["captures"]).tolist() == [0.0] * (len(before) - 1) + [3.0]

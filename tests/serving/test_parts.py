@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from serving import attention, launch, photos, queries, show
-from serving.data import launched
+from serving.launch import launched
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
