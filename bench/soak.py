@@ -230,6 +230,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if outcomes[-1].held and options.keep is None:
             shutil.rmtree(soak.folder)
     held = all(outcome.held for outcome in outcomes)
+    if held and options.keep is None:
+        root.rmdir()
     if options.json:
         print(json.dumps({"held": held, "outcomes": [asdict(outcome) for outcome in outcomes]}, sort_keys=True))
     else:
