@@ -72,8 +72,8 @@ def refill(places: pd.DataFrame, filters: queries.Filters) -> None:
         for row in show.each(rows)
     ]
     rows = rows.assign(bring=-rows["gap"], long=long, done="☐")
-    names = {"done": "Done", "device_id": "Shelf", "sku": "SKU", "bring": "Facings to fill", "expected": "Planned"}
-    names |= {"facings": "There", "long": "Empty for"}
+    names = {"done": "Done", "sku": "SKU", "bring": "To fill", "device_id": "Shelf"}  # what a phone has room for, first
+    names |= {"facings": "There", "expected": "Planned", "long": "Empty for"}
     show.table(rows, names, height=38 + 35 * len(rows), name="refill")
 
 
@@ -84,7 +84,7 @@ def move(places: pd.DataFrame) -> None:
     if rows.empty:
         return
     show.section("Move")
-    names = {"done": "Done", "device_id": "Shelf", "sku": "SKU", "gap": "Facings too many", "kind": "Why"}
+    names = {"done": "Done", "sku": "SKU", "gap": "Too many", "device_id": "Shelf", "kind": "Why"}
     show.table(rows, names, height=38 + 35 * len(rows), name="move")
 
 
