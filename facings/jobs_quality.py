@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from batch.quality import patterns, scenes
-from batch.quality.evaluate import SIZES, Part, evaluate, goals
-from batch.quality.examples import UNTAUGHT, Examples, make_examples
+from batch.quality.evaluate import evaluate, goals
 from batch.quality.labelled import labelled_examples, read_labels
-from batch.quality.peers import look
+from batch.quality.peers import seconds_per_megapixel
 from batch.quality.report import write_report
-from batch.quality.scenes import GoodPhoto
 from batch.quality.train import train, train_baseline
-from demo.optics import Camera
-from demo.render import random_shelves, render_shelf
+from facings.quality_sets import EvaluationSize, Progress, evaluation_parts, held_out, training_examples
 from facings.settings import Settings
 from imaging.header import Limits
-from imaging.jpeg import Pixels
 from imaging.model import BASELINE, Model
+from imaging.network import NetworkModel
 from lake import FacingsError, Lake
 
-Progress = Callable[[str, int, int], None]
-LARGE_PX = 4000
-
-
-class NoPhotos(FacingsError):
-    """A folder has no photo that can be used."""
+_TIMED = EvaluationSize(small=12, large=1)
 
 
 class SameSeed(FacingsError):
     """An evaluation with the seed of the training would show damages that the model has seen."""
 
 
-@dataclass(frozen=True)
-class EvaluationSize:
-    """How much an evaluation looks at: photos as they are, shelves of 12 megapixels put together from them, renders.
-
-    Of another camera, as many photos as of the shelves. The peers look at one of `peers_every` examples; 0 is none.
-    """
-
-    small: int = 150
-    large: int = 6
-    renders: int = 16
-    peers_every: int = 3
+class NoReport(FacingsError):
+    """A folder has no report to put timings into."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +66,7 @@ def run_train(
     labels: Path | None,
 ) -> TrainReport:
     """Train with the settings of this process and write the model. Raises NoPhotos, LabelsError."""
-    limits = Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+    limits = _limits(settings)
     left_out = frozenset(leave_out.read_text(encoding="utf-8").split()) if leave_out is not None else frozenset()
     examples = training_examples(folders, seed, left_out=left_out, renders=renders, limits=limits, progress=progress)
     if lake is not None and labels is not None:
@@ -113,161 +93,52 @@ def run_evaluate(
 
     Raises NoPhotos, and SameSeed where the model was trained with this seed.
     """
-    asked = Model.load(model)
-    training = asked.document()["training"]
-    known = training if isinstance(training, dict) else {"photos": [], "seed": None}
-    if known["seed"] == seed:
-        raise SameSeed(f"{asked.model_id} was trained with seed {seed}: its damages are known; give another --seed")
-    limits = Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
-    seen = frozenset(known["photos"])
+    asked, seen = _known(model, seed)
+    limits = _limits(settings)
     parts = evaluation_parts(folders, seed, size, seen=seen, cameras=cameras, limits=limits, progress=progress)
-    figures = evaluate(asked, Model.load(BASELINE), parts, seed) | {"training": known}
     sources = " ".join(folder.name + "/" for folder in folders) + "".join(f" --camera {c.name}/" for c in cameras)
-    command = (
-        f"facings evaluate {sources} --seed {seed} --small {size.small} --large {size.large} --renders {size.renders}"
-        f" --peers-every {size.peers_every} --out {out.name}/"
-    )
-    path = write_report(figures, out, command)
-    return EvaluationReport(str(path), figures, goals(figures, SIZES))
+    figures = evaluate(asked, Model.load(BASELINE), parts, seed) | {
+        "training": asked.document()["training"],
+        "seconds_per_megapixel": _timed(folders, seed, size, seen, limits),
+        "command": f"facings evaluate {sources} --seed {seed} --small {size.small} --large {size.large}"
+        f" --renders {size.renders} --peers-every {size.peers_every} --out {out.name}/",
+    }
+    return EvaluationReport(str(write_report(figures, out)), figures, goals(figures))
 
 
-def training_examples(
-    folders: Sequence[Path], seed: int, *, left_out: frozenset[str], renders: int, limits: Limits, progress: Progress
-) -> Examples:
-    """Examples of every photo in `folders` but those named in `left_out`, of scenes made from them, and of renders.
+def run_timing(
+    folders: Sequence[Path], out: Path, seed: int, settings: Settings, *, model: Path | None
+) -> EvaluationReport:
+    """Take the seconds a megapixel again, on a machine that does nothing else, and put them into the report in `out`.
 
-    Raises NoPhotos.
+    Raises NoPhotos, SameSeed, and NoReport where there is none.
     """
-    photos = read_photos(folders, limits, keep=lambda name: name not in left_out)
-    rng = np.random.default_rng([seed, 1])
-    composed = scenes.compose(photos, rng, large_every=24)
-    found = [
-        make_examples(photos, seed, good_copies=3, progress=_told(progress, "photos", len(photos))),
-        make_examples(composed, seed + 10_000, good_copies=2, progress=_told(progress, "scenes", 0)),
-    ]
-    deceptive = scenes.fooling(photos, np.random.default_rng([seed, 8]))
-    found.append(make_examples(deceptive, seed + 30_000, progress=_told(progress, "surfaces and patterns", 0)))
-    hard = scenes.hard(len(photos) // 4, np.random.default_rng([seed, 9]))
-    found.append(make_examples(hard, seed + 40_000, progress=_told(progress, "hard ones", 0)))
-    if renders:
-        drawn = rendered(renders, seed)
-        found.append(make_examples(drawn, seed + 20_000, good_copies=2, progress=_told(progress, "renders", renders)))
-    return sum(found[1:], found[0])
+    _, seen = _known(model, seed)
+    try:
+        figures = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NoReport(f"{out} has no report.json; evaluate without --only-timing first") from error
+    figures["seconds_per_megapixel"] = _timed(folders, seed, EvaluationSize(), seen, _limits(settings))
+    return EvaluationReport(str(write_report(figures, out)), figures, goals(figures))
 
 
-def evaluation_parts(
-    folders: Sequence[Path],
-    seed: int,
-    size: EvaluationSize,
-    *,
-    seen: frozenset[str],
-    cameras: Sequence[Path],
-    limits: Limits,
-    progress: Progress,
-) -> tuple[Part, ...]:
-    """The parts of a report, from photos of `folders` that the model has not `seen`, other cameras, renders, patterns.
-
-    Raises NoPhotos where all photos have been seen.
-    """
-    photos = list(scenes.without(read_photos(folders, limits), seen))
-    if not photos:
-        raise NoPhotos(f"the model has seen every photo of {', '.join(map(str, folders))}: hold some out in training")
-    rng = np.random.default_rng([seed, 1])
-    photos = [photos[int(place)] for place in np.sort(rng.permutation(len(photos))[: size.small])]
-    shelves = [_shelf(photos, rng) for _ in range(size.large)]
-    others = [photo for folder in cameras for photo in read_photos([folder], limits)[: size.large]]
-    drawn = list(rendered(size.renders, seed))
-    made: list[Part] = []
-
-    def add(name: str, title: str, given: Sequence[GoodPhoto], every: int, **options: object) -> None:
-        for offset, (suffix, families) in enumerate((("", None), (", other damage", UNTAUGHT))):
-            taken = given if families is None else given[::2]
-            if not taken:
-                continue
-            more = {} if families is None else {"families": families}
-            also = _peers(every) if families is None and every else None
-            told = _told(progress, name + suffix, len(taken))
-            number = seed + 1000 * len(made) + offset
-            examples = make_examples(taken, number, good_copies=2, also=also, progress=told, **options, **more)  # type: ignore[arg-type]  # keywords are gathered
-            made.append(Part(name + suffix, title + (", by families that were not taught" if suffix else ""), examples))
-
-    add("350 px", "photos of the same folder that were held out", photos, size.peers_every)
-    add("12 MP", "shelves of 4000 x 3000 pixels made of held-out photos", shelves, size.peers_every, keep_size=True)
-    add("other camera", "photos of a camera that was not trained on", others, 0, keep_size=True)
-    add("renders", "the demo's renders with other seeds", drawn, 0)
-    for name, title, fooling in _fooling(photos, seed):
-        examples = make_examples(fooling, seed + 90_000, progress=_told(progress, name, len(fooling)))
-        made.append(Part(name, title, examples))
-    return tuple(made)
+def _known(model: Path | None, seed: int) -> tuple[Model, frozenset[str]]:
+    """The model, and the photos that it has seen. Raises SameSeed."""
+    asked = Model.load(model)
+    if not isinstance(asked, NetworkModel):
+        return asked, frozenset()
+    if asked.training.seed == seed:
+        raise SameSeed(f"{asked.model_id} was trained with seed {seed}: its damages are known; give another --seed")
+    return asked, frozenset(asked.training.photos)
 
 
-def read_photos(
-    folders: Sequence[Path], limits: Limits, keep: Callable[[str], bool] = lambda name: True
-) -> list[GoodPhoto]:
-    """Every readable photo of the folders. Raises NoPhotos where one has none."""
-    found: list[GoodPhoto] = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise NoPhotos(f"{folder} is not a folder; name one of sharp, well exposed photos")
-        photos = list(scenes.read_folder(folder, limits, keep))
-        if not photos:
-            raise NoPhotos(f"{folder}: no readable photo; name a folder of sharp, well exposed photos")
-        found += photos
-    return found
+def _timed(
+    folders: Sequence[Path], seed: int, size: EvaluationSize, seen: frozenset[str], limits: Limits
+) -> dict[str, dict[str, float]]:
+    within = EvaluationSize(small=min(size.small, _TIMED.small), large=min(size.large, _TIMED.large))
+    sets = zip(("350 px", "12 MP"), held_out(folders, seed, within, seen=seen, limits=limits), strict=True)
+    return {name: seconds_per_megapixel([photo.rgb for photo in photos]) for name, photos in sets if photos}
 
 
-def rendered(count: int, seed: int) -> Iterator[GoodPhoto]:
-    """Yields renders of the demo's shelves as good cameras see them."""
-    rng = np.random.default_rng([seed, 6])
-    for _ in range(count):
-        camera = Camera(
-            tilt_deg=float(rng.uniform(-1, 1)),
-            exposure=float(rng.uniform(0.9, 1.1)),
-            warmth=float(rng.uniform(-0.05, 0.05)),
-            noise=float(rng.uniform(1.0, 2.6)),
-            glare=float(rng.choice((0.0, 0.0, 0.3))),
-        )
-        place = int(rng.integers(1 << 30))
-        yield GoodPhoto("render", render_shelf(random_shelves(place), seed=place, camera=camera).rgb)
-
-
-def _shelf(photos: Sequence[GoodPhoto], rng: np.random.Generator) -> GoodPhoto:
-    picked = [photos[int(place)] for place in rng.permutation(len(photos))[:108]]
-    return scenes.montage(picked, rng, LARGE_PX)
-
-
-def _fooling(photos: Sequence[GoodPhoto], seed: int) -> Iterator[tuple[str, str, list[GoodPhoto]]]:
-    rng = np.random.default_rng([seed, 7])
-    plain = [scenes.surface(rng).rgb for _ in range(150)]
-    plain += [
-        patterns.surface(rng, name)[0]
-        for name in (*patterns.HARD_SURFACES, *patterns.OTHER_SURFACES)
-        for _ in range(50)
-    ]
-    yield (
-        "plain surfaces",
-        "sharp photos of walls, doors, boxes, wood; cardboard was not taught",
-        _good(plain, "plain"),
-    )
-    strict = [patterns.periodic(rng) for _ in range(100)]
-    strict += [
-        patterns.periodic(rng, (name,))
-        for name in sorted((*patterns.HARD_PERIODIC, *patterns.OTHER_PERIODIC))
-        for _ in range(40)
-    ]
-    strict += [patterns.repeated(photos[int(rng.integers(len(photos)))].rgb, rng) for _ in range(80)]
-    title = "sharp repeated packages, tags, blinds, grids, perforated panels; bricks and ribs were not taught"
-    yield "periodic", title, _good(strict, "periodic")
-
-
-def _good(pictures: Sequence[Pixels], scene: str) -> list[GoodPhoto]:
-    return [GoodPhoto(scene, rgb, (), ()) for rgb in pictures]
-
-
-def _peers(every: int) -> Callable[[bytes], dict[str, float]]:
-    """Lets the peers look at one example in `every`, chosen by its bytes: each class and photo has the same chance."""
-    return lambda data: look(data) if zlib.crc32(data) % every == 0 else {}
-
-
-def _told(progress: Progress, name: str, total: int) -> Callable[[int], None]:
-    return lambda done: progress(name, done, total)
+def _limits(settings: Settings) -> Limits:
+    return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)

@@ -47,7 +47,7 @@ class Training:
 class NetworkModel(Model):
     """Standardised inputs, hidden layers of max(0, x), and probabilities whose `temperature` makes them calibrated.
 
-    Sums run input by input, elementwise: a matrix product by BLAS rounds a row alone otherwise than among many.
+    Rows are scored one by one: a matrix product by BLAS rounds a row alone otherwise than among many.
     """
 
     names: tuple[str, ...]
@@ -80,13 +80,14 @@ class NetworkModel(Model):
         """float64 (n, 7): logarithms of odds before calibration."""
         values = finite(measurements)[:, [MEASUREMENTS.index(name) for name in self.names]]
         values = standardise(values, self.transforms, np.array(self.centres), np.array(self.scales))
+        return np.stack([self._score(row) for row in values])
+
+    def _score(self, values: Numbers) -> Numbers:
+        """float64 (7,) of one standardised row."""
         for index, (weights, biases) in enumerate(self._arrays):
             if index:
                 values = np.maximum(values, 0.0)
-            total = np.broadcast_to(biases, (len(values), len(biases))).copy()
-            for place, row in enumerate(weights):
-                total += values[:, place : place + 1] * row
-            values = total
+            values = biases + np.sum(weights * values[:, None], axis=0)
         return values
 
     @cached_property

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from imaging.jpeg import Pixels
 from imaging.opencv import cv2
+from imaging.room import Room
 
 BLOCK_PX = 16
-_NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 _TO_SIGMA = math.sqrt(math.pi / 2) / 6
 _FLATTEST = 0.1
 _DARKEST, _BRIGHTEST = 8.0, 247.0  # clipped blocks have no noise to see
@@ -20,9 +20,23 @@ Numbers = NDArray[np.float64]
 Response = NDArray[np.int16]
 
 
-def calc_noise_response(grey: Pixels) -> Response:
-    """int16 (h, w): what a 3 x 3 filter that is blind to planes and edges leaves. Immerkaer 1996."""
-    return np.asarray(cv2.filter2D(grey, cv2.CV_16S, _NOISE_KERNEL), dtype=np.int16)
+def calc_noise(grey: Pixels, blocks: Numbers, room: Room) -> dict[str, float]:
+    """Measurements of noise in grey levels, at least 0, by name. `blocks` are the means of the photo's blocks.
+
+    `noise_sigma`: over all of the photo. `noise_flat`: where it is flattest. `noise_coarse`: the same at half the size.
+    """
+    response = calc_noise_response(grey, room)
+    fine = {"noise_sigma": calc_noise_sigma(response), "noise_flat": calc_noise_flat(response, blocks, room)}
+    half = halved(grey)
+    means = block_means(half, room)
+    return {**fine, "noise_coarse": calc_noise_flat(calc_noise_response(half, room), means, room)}
+
+
+def calc_noise_response(grey: Pixels, room: Room) -> Response:
+    """int16 (h, w): second differences in both directions, blind to planes and straight edges. Immerkaer 1996."""
+    response = room.array("response", grey.shape, np.int16)
+    cv2.Sobel(grey, cv2.CV_16S, 2, 2, response, ksize=3)
+    return response
 
 
 def calc_noise_sigma(response: Response) -> float:
@@ -31,9 +45,11 @@ def calc_noise_sigma(response: Response) -> float:
     return _TO_SIGMA * float(cv2.norm(inner, cv2.NORM_L1)) / inner.size
 
 
-def calc_noise_flat(response: Response, blocks: Numbers) -> float:
+def calc_noise_flat(response: Response, blocks: Numbers, room: Room) -> float:
     """The same in the flattest tenth of the blocks that aren't clipped; 0 where all are. `blocks` are their means."""
-    levels = _TO_SIGMA * block_means(np.asarray(cv2.convertScaleAbs(response), np.uint8))
+    strength = room.array("bytes", response.shape, np.uint8)
+    cv2.convertScaleAbs(response, strength)
+    levels = _TO_SIGMA * block_means(strength, room)
     seen = levels[(blocks > _DARKEST) & (blocks < _BRIGHTEST)]
     if not seen.size:
         return 0.0
@@ -50,11 +66,12 @@ def halved(grey: Pixels) -> Pixels:
     return np.asarray(cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def block_means(values: Pixels) -> Numbers:
+def block_means(values: Pixels, room: Room) -> Numbers:
     """float64 (h // 16, w // 16), at least (1, 1): the mean of each block; a rest at the edges isn't used."""
-    sums = np.asarray(cv2.integral(values), dtype=np.int64)
+    sums = room.array("sums", (values.shape[0] + 1, values.shape[1] + 1), np.int32)
+    cv2.integral(values, sums)
     rows, columns = (np.arange(max(1, size // BLOCK_PX) + 1) * min(BLOCK_PX, size) for size in values.shape)
-    corners = sums[np.ix_(rows, columns)]
+    corners = sums[np.ix_(rows, columns)].astype(np.int64)
     area = min(BLOCK_PX, values.shape[0]) * min(BLOCK_PX, values.shape[1])
     means: Numbers = (corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]) / area
     return means

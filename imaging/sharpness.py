@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from imaging.jpeg import Pixels
 from imaging.opencv import cv2
+from imaging.room import Room
 
 TILES_A_SIDE = 4
 _STRIDE_PX, _WINDOW_PX = 8, 9
@@ -26,11 +27,12 @@ _FLAT_RANGE = 12.0
 _REBLUR_TAPS = 9
 _UPPER = 0.9
 _DIAGONAL = math.sqrt(2.0)
+_WINDOW = np.ones((_WINDOW_PX, _WINDOW_PX), np.uint8)
 
 Numbers = NDArray[np.float64]
 
 
-def calc_edges(grey: Pixels, noise_sigma: float) -> dict[str, float]:
+def calc_edges(grey: Pixels, noise_sigma: float, room: Room) -> dict[str, float]:
     """Measurements of edges and tiles, finite, by name.
 
     `edge_share`: windows with contrast, 0 to 1. `edge_slope`, `edge_slope_mid`: upper tenth and median over them of the
@@ -40,11 +42,14 @@ def calc_edges(grey: Pixels, noise_sigma: float) -> dict[str, float]:
     with hardly any contrast. `local_contrast`: median range of a window, 0 to 255. `veil`: mean of the windows' darkest
     levels, 0 to 255, after He 2009. Where no window has contrast, slopes are 0.5 and the rest 0.
     """
-    kernel = np.ones((_WINDOW_PX, _WINDOW_PX), np.uint8)
     inner = grey[:-1, :-1]
-    low = _sampled(cv2.erode(inner, kernel))
-    reach = _sampled(cv2.dilate(inner, kernel)) - low
-    steps = [_sampled(cv2.dilate(step, kernel)) / scale for step, scale in _steps(grey)]
+    spread, step = (room.array(name, inner.shape, np.uint8) for name in ("bytes", "step"))
+    low = _sampled(cv2.erode(inner, _WINDOW, spread))
+    reach = _sampled(cv2.dilate(inner, _WINDOW, spread)) - low
+    steps = [
+        _sampled(cv2.dilate(cv2.absdiff(there, here, step), _WINDOW, spread)) / distance
+        for there, here, distance in _neighbours(grey)
+    ]
     judged = reach >= max(_LEAST_RANGE, _NOISE_RANGE * noise_sigma)
     safe = np.where(judged, reach, 1.0)
     slopes = [np.where(judged, np.minimum(step / safe, 1.0), 0.0) for step in steps]
@@ -64,11 +69,10 @@ def calc_edges(grey: Pixels, noise_sigma: float) -> dict[str, float]:
     }
 
 
-def _steps(grey: Pixels) -> tuple[tuple[Pixels, float], ...]:
-    """Steps between neighbours in four directions, each uint8 (h - 1, w - 1), and their distance in pixels."""
+def _neighbours(grey: Pixels) -> tuple[tuple[Pixels, Pixels, float], ...]:
+    """Neighbours in four directions, each uint8 (h - 1, w - 1), and their distance in pixels."""
     here, right, below, beyond = grey[:-1, :-1], grey[:-1, 1:], grey[1:, :-1], grey[1:, 1:]
-    pairs = ((right, here, 1.0), (below, here, 1.0), (beyond, here, _DIAGONAL), (below, right, _DIAGONAL))
-    return tuple((np.asarray(cv2.absdiff(a, b), np.uint8), distance) for a, b, distance in pairs)
+    return (right, here, 1.0), (below, here, 1.0), (beyond, here, _DIAGONAL), (below, right, _DIAGONAL)
 
 
 def _sampled(values: object) -> Numbers:
@@ -85,7 +89,8 @@ def _tiles(slope: Numbers, judged: NDArray[np.bool_], reach: Numbers) -> dict[st
     for top, bottom in itertools.pairwise(rows):
         for left, right in itertools.pairwise(columns):
             part = (slice(top, bottom), slice(left, right))
-            flat += reach[part].size > 0 and quantile(reach[part].ravel(), _UPPER) < _FLAT_RANGE
+            ranges = reach[part]
+            flat += int(np.count_nonzero(ranges < _FLAT_RANGE)) > int(_UPPER * ranges.size)  # their upper tenth is
             within = slope[part][judged[part]]
             if within.size >= _LEAST_WINDOWS:
                 found.append(quantile(within, _UPPER))
@@ -105,19 +110,29 @@ def quantile(values: Numbers, share: float) -> float:
     return float(np.partition(values, place)[place])
 
 
-def calc_reblur(grey: Pixels) -> float:
+def calc_reblur(grey: Pixels, room: Room) -> float:
     """Perceptual blur in [0, 1]: 0 sharp, 1 blurred, or flat. How little a 9-tap mean changes the photo. Crete 2007."""
-    return max(_reblur_along(grey, axis) for axis in (0, 1))
+    reach = _REBLUR_TAPS // 2
+    height, width = grey.shape
+    wide = room.array("wide", (height + 2 * reach, width + 2 * reach), np.uint8)
+    cv2.copyMakeBorder(grey, reach, reach, reach, reach, cv2.BORDER_REFLECT_101, wide)
+    rows, columns = wide[:, reach:-reach], wide[reach:-reach]
+    upright = _reblur(grey[1:], grey[:-1], rows[_REBLUR_TAPS:], rows[: height - 1], room)
+    across = _reblur(grey[:, 1:], grey[:, :-1], columns[:, _REBLUR_TAPS:], columns[:, : width - 1], room)
+    return max(upright, across)
 
 
-def _reblur_along(grey: Pixels, axis: int) -> float:
-    # In ninths of a grey level everything is a whole number, and so the sums are exact.
-    taps = (1, _REBLUR_TAPS) if axis == 0 else (_REBLUR_TAPS, 1)
-    blurred = np.asarray(cv2.boxFilter(grey, cv2.CV_16S, taps, normalize=False))
-    ahead, behind = (slice(1, None), slice(None, -1)) if axis == 0 else (np.s_[:, 1:], np.s_[:, :-1])
-    steps = np.asarray(cv2.absdiff(grey[ahead], grey[behind]))
+def _reblur(ahead: Pixels, behind: Pixels, entering: Pixels, leaving: Pixels, room: Room) -> float:
+    # A mean of nine changes from one pixel to the next by a ninth of what enters it less what leaves it. In ninths,
+    # everything is a whole number, and steps that are cut at 255 are still over what they are compared with.
+    steps, after, nine = (room.array(name, ahead.shape, np.uint8) for name in ("step", "bytes", "nine"))
+    cv2.absdiff(ahead, behind, steps)
     total = _REBLUR_TAPS * float(cv2.norm(steps, cv2.NORM_L1))
-    before, after = steps.astype(np.int16) * np.int16(_REBLUR_TAPS), cv2.absdiff(blurred[ahead], blurred[behind])
+    cv2.absdiff(entering, leaving, after)
+    cv2.add(steps, steps, nine)
+    for _ in range(2):
+        cv2.add(nine, nine, nine)
+    cv2.add(nine, steps, nine)
     # max(0, before - after) = before - min(before, after)
-    kept = float(cv2.norm(cv2.min(before, after), cv2.NORM_L1))
+    kept = float(cv2.norm(cv2.min(nine, after, after), cv2.NORM_L1))
     return min(1.0, kept / total) if total > 0 else 1.0

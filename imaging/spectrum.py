@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from imaging.jpeg import Pixels
 from imaging.opencv import cv2
+from imaging.room import Room
 
 _TILE_PX = 256  # centre tile of fft_high
 _LOW_CYCLES_PER_PX = 0.06
@@ -33,18 +35,24 @@ Floats = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 
 
-def calc_fft_high(grey: Pixels) -> float:
+def calc_fft_high(grey: Pixels, room: Room) -> float:
     """Mean 20 log10(1 + |rest|), dB, 0 to 48: the centre 256 x 256 without frequencies under 0.06 cycles a pixel."""
-    tile = _centre(grey, _TILE_PX).astype(np.float32)
-    waves = np.fft.rfft2(tile)
-    low_y = np.abs(np.fft.fftfreq(tile.shape[0])) < _LOW_CYCLES_PER_PX
-    low_x = np.fft.rfftfreq(tile.shape[1]) < _LOW_CYCLES_PER_PX
+    cut = _centre(grey, _TILE_PX)
+    tile, waves = (room.array(name, cut.shape, np.float32) for name in ("tile", "waves"))
+    tile[...] = cut
+    cv2.dft(tile, waves)
+    low_y = np.abs(np.fft.fftfreq(cut.shape[0])) < _LOW_CYCLES_PER_PX
+    packed_y, low_x = (_packed_frequencies(size) < _LOW_CYCLES_PER_PX for size in cut.shape)
+    waves[packed_y, 0] = 0
+    low_x[0] = False
     waves[np.ix_(low_y, low_x)] = 0
-    rest = np.fft.irfft2(waves, s=tile.shape)
-    return 20.0 * float(np.mean(np.log10(1.0 + np.abs(rest)), dtype=np.float64))
+    cv2.idft(waves, tile, flags=cv2.DFT_SCALE)
+    rest = np.abs(tile, out=tile)
+    rest += np.float32(1.0)
+    return 20.0 * float(np.mean(np.log10(rest, out=rest), dtype=np.float64))
 
 
-def calc_spectrum(grey: Pixels) -> dict[str, float]:
+def calc_spectrum(grey: Pixels, room: Room) -> dict[str, float]:
     """Measurements of the mean power spectrum of 128 x 128 patches, dB but for shares and frequencies, by name.
 
     `spec_mid`, `spec_high`, `spec_top`: power a band over the low band's, at most 0 for natural photos; blur lowers
@@ -61,28 +69,32 @@ def calc_spectrum(grey: Pixels) -> dict[str, float]:
     if side < _SMALLEST_PATCH_PX:
         return dict.fromkeys((*_BAND_NAMES, *_PEAK_NAMES), 0.0)
     plane = _plane(side)
-    patches = _patch_powers(grey, side, _PATCHES_A_SIDE)
-    power = (np.sum(patches, axis=0, dtype=np.float64) / (len(patches) * side)).astype(np.float32)
-    return {
-        **_bands(power, plane),
-        **_peaks(_patch_powers(faint(grey), side, _PEAK_PATCHES_A_SIDE) / np.float32(side), plane),
-    }
+    patches = _patch_powers(_patches(grey, side, _PATCHES_A_SIDE, room), side, room)
+    bands = _bands(np.asarray(np.sum(patches, axis=0, dtype=np.float64) / (len(patches) * side), np.float32), plane)
+    detail = _patches(grey, side, _PEAK_PATCHES_A_SIDE, room)
+    # In one tall picture, where the window hides that patches touch: outside them, nothing has to be filtered.
+    faint(detail, room)
+    patches = _patch_powers(detail, side, room)
+    patches *= np.float32(1 / side)
+    return {**bands, **_peaks(patches, plane)}
 
 
-def faint(grey: Pixels) -> Pixels:
-    """uint8 (h, w) around 128: what a 9 x 9 mean takes away, cut at 6 grey levels.
+def faint(grey: Pixels, room: Room) -> None:
+    """Leaves of a uint8 (h, w) photo what a 9 x 9 mean takes away, cut at 6 grey levels, around 128.
 
     Moiré is all over the photo and faint; edges of shelves, tags and packages are few and strong, and are cut.
     """
-    mean = cv2.blur(grey, (_MEAN_PX, _MEAN_PX))
-    pairs = ((grey, mean), (mean, grey))
-    above, below = (np.minimum(np.asarray(cv2.subtract(*pair), np.uint8), _CLIP_LEVELS) for pair in pairs)
-    return np.asarray(above + _MIDDLE_LEVEL - below, np.uint8)
+    mean, above, below = (room.array(name, grey.shape, np.uint8) for name in ("bytes", "step", "nine"))
+    cv2.blur(grey, (_MEAN_PX, _MEAN_PX), mean)
+    for high, low, over in ((grey, mean, above), (mean, grey, below)):
+        cv2.subtract(high, low, over)
+        np.minimum(over, _CLIP_LEVELS, out=over)
+    np.subtract(np.add(above, _MIDDLE_LEVEL, out=above), below, out=grey)
 
 
-def calc_moire_peak(grey: Pixels) -> float:
+def calc_moire_peak(grey: Pixels, room: Room) -> float:
     """`moire_peak` of `calc_spectrum`."""
-    return calc_spectrum(grey)["moire_peak"]
+    return calc_spectrum(grey, room)["moire_peak"]
 
 
 @dataclass(frozen=True)
@@ -168,15 +180,54 @@ def _window(side: int) -> Floats:
     return np.asarray(np.outer(taper, taper), np.float32)
 
 
-def _patch_powers(grey: Pixels, side: int, a_side: int) -> Floats:
-    """float32 (n, side, side // 2 + 1): power of Hann-windowed patches over the photo; zero is in the middle row."""
+def _patches(grey: Pixels, side: int, a_side: int, room: Room) -> Pixels:
+    """uint8 (n * side, side): patches over the photo, one below the other."""
     rows, columns = (_starts(size, side, a_side) for size in grey.shape)
-    cut = [grey[top : top + side, left : left + side] for top in rows for left in columns]
-    means = [np.float32(cv2.sumElems(patch)[0] / patch.size) for patch in cut]
-    window = _window(side)
-    stack = np.stack([(patch - mean) * window for patch, mean in zip(cut, means, strict=True)])
-    waves = np.fft.rfft2(stack)
-    return np.asarray(np.fft.fftshift(waves.real**2 + waves.imag**2, axes=1), dtype=np.float32)
+    places = list(itertools.product(rows, columns))
+    stack: Pixels = room.array("patches", (len(places) * side, side), np.uint8)
+    for index, (top, left) in enumerate(places):
+        stack[index * side : (index + 1) * side] = grey[top : top + side, left : left + side]
+    return stack
+
+
+def _patch_powers(patches: Pixels, side: int, room: Room) -> Floats:
+    """float32 (n, side, side // 2 + 1): power of Hann-windowed patches over the photo; zero is in the middle row."""
+    count = len(patches) // side
+    tile, waves = (room.array(name, (side, side), np.float32) for name in ("tile", "waves"))
+    powers: Floats = room.array("powers", (count, side, side // 2 + 1), np.float32)
+    for index in range(count):
+        patch = patches[index * side : (index + 1) * side]
+        np.subtract(patch, np.float32(cv2.sumElems(patch)[0] / patch.size), out=tile, dtype=np.float32)
+        tile *= _window(side)
+        cv2.dft(tile, waves)
+        _unpack_powers(waves, powers[index])
+    return powers
+
+
+def _unpack_powers(waves: Floats, powers: Floats) -> None:
+    """Powers, zero in the middle row, of waves as OpenCV packs them: real and imaginary parts side by side in a row.
+
+    The first column, and the last of an even number, hold half a column one below the other: the rest mirrors it.
+    """
+    side = len(waves)
+    waves *= waves
+    pairs, middle = (side - 1) // 2, side // 2
+    both = waves[:, 1 : 1 + 2 * pairs : 2] + waves[:, 2 : 2 + 2 * pairs : 2]
+    powers[middle:, 1 : 1 + pairs] = both[: side - middle]
+    powers[:middle, 1 : 1 + pairs] = both[side - middle :]
+    for packed, column in ((0, 0), (side - 1, middle))[: 2 if side % 2 == 0 else 1]:
+        half = waves[:, packed]
+        powers[middle, column] = half[0]
+        sums = half[1 : 1 + 2 * pairs : 2] + half[2 : 2 + 2 * pairs : 2]
+        powers[middle + 1 : middle + 1 + pairs, column] = sums
+        powers[middle - pairs : middle, column] = sums[::-1]
+        if side % 2 == 0:
+            powers[0, column] = half[-1]
+
+
+def _packed_frequencies(size: int) -> Numbers:
+    """Cycles a pixel of each place in a row of real waves as OpenCV packs them: 0, and pairs of 1, 2, … a `size`."""
+    return np.asarray((np.arange(size) + 1) // 2 / size, np.float64)
 
 
 def _starts(size: int, side: int, a_side: int) -> list[int]:

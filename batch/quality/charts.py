@@ -53,7 +53,6 @@ def _methods(figures: Mapping[str, Any]) -> Any:
     rows = [
         {"part": part, "method": method, "usable": areas["usable"]}
         for part, found in figures["methods"].items()
-        if part in SIZES
         for method, areas in found["areas"].items()
     ]
     return (
@@ -96,7 +95,7 @@ def _reliability(figures: Mapping[str, Any]) -> Any:
     rows = [
         {"part": part, **each}
         for part, found in figures["parts"].items()
-        if part in ("350 px", "12 MP", "renders")
+        if "reliability" in found and not part.endswith("other damage")
         for each in found["reliability"]
     ]
     ideal = alt.Chart(pd.DataFrame({"predicted": [0, 1], "observed": [0, 1]})).mark_line(

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from batch.quality import metrics
 from batch.quality.examples import Examples, one_hot
 from batch.quality.metrics import Numbers, area, area_under_curve
-from batch.quality.peers import CLEANVISION, ORIGIN, SECONDS
+from batch.quality.peers import CLEANVISION, ORIGIN
 from imaging.model import CLASSES, Model
 from imaging.quality import MEASUREMENTS
 
 TRUST = 0.5
-SIZES = ("350 px", "12 MP")  # the parts that goals are set for
+SIZES = ("350 px", "12 MP")
+_USABLE, _EACH_CLASS, _FALSE_ALARMS = 0.995, 0.98, 0.02  # what is asked for
 RECALLS = (0.90, 0.95, 0.99)
 SEVERITIES = (0.0, 0.25, 0.5, 0.75)
 SINGLE = ("laplacian_var", "sobel_var", "fft_high", "reblur", "noise_sigma", "moire_peak", "mean_luma")
@@ -34,20 +35,24 @@ class Part:
 
 
 def evaluate(model: Model, baseline: Model, parts: tuple[Part, ...], seed: int) -> dict[str, Any]:
-    """All figures as JSON types: by part, by class, by severity, by method, and seconds a megapixel."""
+    """All figures as JSON types: by part, by class, by severity and by method."""
     return {
         "model_id": model.model_id,
         "baseline_id": baseline.model_id,
         "seed": seed,
         "trust_threshold": TRUST,
         "parts": {part.name: _figures(model, part, seed) for part in parts},
-        "methods": {part.name: _methods(model, baseline, part.examples, seed) for part in parts if _mixed(part)},
-        "seconds_per_megapixel": {part.name: found for part in parts if (found := _seconds(part.examples))},
+        "methods": {part.name: _methods(model, baseline, part.examples, seed) for part in parts if _compared(part)},
     }
 
 
 def _mixed(part: Part) -> bool:
     return len(set(part.examples.labels.tolist())) > 1
+
+
+def _compared(part: Part) -> bool:
+    """Whether the peers have looked at some of it."""
+    return _mixed(part) and any(ORIGIN[0] in row.also for row in part.examples.rows)
 
 
 def _figures(model: Model, part: Part, seed: int) -> dict[str, Any]:
@@ -119,18 +124,17 @@ def _by_family(chances: Numbers, examples: Examples, seed: int) -> dict[str, dic
 
 def _methods(model: Model, baseline: Model, examples: Examples, seed: int) -> dict[str, Any]:
     """Areas by method, for usable and for each class, on the rows that every method has looked at."""
-    rows = tuple(row for row in examples.rows if ORIGIN[0] in row.also) or examples.rows
+    rows = tuple(row for row in examples.rows if ORIGIN[0] in row.also)
     own = Examples(rows, examples.photos, examples.fingerprint)
     labels, good = own.labels, own.labels == "good"
     chances = {
         "Facings": model.predict(own.measurements),
         "Gaussian naive Bayes, 13 measurements": baseline.predict(own.measurements),
     }
-    if ORIGIN[0] in rows[0].also:
-        three = np.array([[row.also[name] for name in ORIGIN] for row in rows])
-        chances["the origin: 3 measurements, Gaussian naive Bayes"] = metrics.cross_fitted(
-            _naive_bayes, three, labels, seed
-        )
+    three = np.array([[row.also[name] for name in ORIGIN] for row in rows])
+    chances["the origin: 3 measurements, Gaussian naive Bayes"] = metrics.cross_fitted(
+        _naive_bayes, three, labels, seed
+    )
     found: dict[str, Any] = {name: _areas(made, labels) for name, made in chances.items()}
     if CLEANVISION[0] in rows[0].also:
         scores = {name: np.array([row.also[name] for row in rows]) for name in CLEANVISION}
@@ -170,19 +174,6 @@ def _areas(chances: Numbers, labels: NDArray[np.str_]) -> dict[str, float]:
     }
 
 
-def _seconds(examples: Examples) -> dict[str, float]:
-    """Median seconds a megapixel of each method; of decode and measurements too."""
-    rows = [row for row in examples.rows if SECONDS[0] in row.also]
-    if not rows:
-        return {}
-    return {
-        name.removeprefix("seconds_"): round(
-            float(np.median([row.also[name] / row.also["megapixels"] for row in rows])), 5
-        )
-        for name in SECONDS
-    }
-
-
 def _share(which: NDArray[np.bool_]) -> float:
     return round(float(which.mean()), 4) if which.size else 0.0
 
@@ -191,18 +182,18 @@ def _area(found: metrics.Area) -> dict[str, float]:
     return {name: round(value, 4) for name, value in vars(found).items()}
 
 
-def goals(figures: Mapping[str, Any], names: tuple[str, ...]) -> list[tuple[str, float, float, bool]]:
-    """(what, goal, figure, met) of what is asked for: of the parts `names` that there are, and of false alarms."""
+def goals(figures: Mapping[str, Any]) -> list[tuple[str, float, float, bool]]:
+    """(what, goal, figure, met) of every part: areas where there is damage, else false alarms."""
     rows: list[tuple[str, float, float, bool]] = []
-    for name in names:
-        if name not in figures["parts"]:
-            continue
-        part = figures["parts"][name]
-        rows.append((f"usable, {name}: AUC", 0.995, part["usable"]["value"], part["usable"]["value"] >= 0.995))
-        worst = min(part["classes"], key=lambda each: part["classes"][each]["value"])
-        value = part["classes"][worst]["value"]
-        rows.append((f"worst class ({worst}), {name}: AUC", 0.98, value, value >= 0.98))
+    alarms: list[tuple[str, float, float, bool]] = []
     for name, part in figures["parts"].items():
         if "usable" not in part:
-            rows.append((f"false alarms, {name}", 0.02, part["false_alarms"], part["false_alarms"] <= 0.02))
-    return rows
+            share = part["false_alarms"]
+            alarms.append((f"{name}: false alarms", _FALSE_ALARMS, share, share <= _FALSE_ALARMS))
+            continue
+        usable = part["usable"]["value"]
+        rows.append((f"{name}: usable, AUC", _USABLE, usable, usable >= _USABLE))
+        worst = min(part["classes"], key=lambda each: part["classes"][each]["value"])
+        value = part["classes"][worst]["value"]
+        rows.append((f"{name}: worst class ({worst}), AUC", _EACH_CLASS, value, value >= _EACH_CLASS))
+    return rows + alarms

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.quality import cameras
 from batch.quality.scenes import GoodPhoto, resized
-from imaging import jpeg
 from imaging.blurring import convolve, disc
 from imaging.decode import WORKING_PX, decode_grey
 from imaging.degrade import degrade
@@ -93,13 +93,15 @@ def make_examples(
     good_copies: int = 1,
     families: Mapping[str, tuple[str, ...]] = TAUGHT,
     keep_size: bool = False,
+    looks: bool = True,
     also: Also | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Examples:
     """`copies` examples of every kind of damage and `good_copies` without, of every photo.
 
-    Each goes through a JPEG as a camera would write it. `keep_size` keeps the photos' sizes, which else vary between
-    half and all of it. `also` adds numbers of its own from the JPEG. Raises ValueError where `photos` is empty.
+    Each has the look of a camera of its own, unless not `looks`, and goes through a JPEG as that would write it.
+    `keep_size` keeps the photos' sizes, which else vary between half and all of it. `also` adds numbers of
+    its own from the JPEG. Raises ValueError where `photos` is empty.
     """
     rows: list[Example] = []
     shown: set[str] = set()
@@ -114,8 +116,9 @@ def make_examples(
         rgb = photo.rgb if keep_size else _rescaled(photo.rgb, rng)
         for kind, family in wanted:
             severity = float(rng.uniform()) if family else 0.0
-            seen = degrade(rgb, kind, severity, rng, family) if family else still_good(rgb, rng)
-            data = jpeg.encode(np.ascontiguousarray(seen), int(rng.integers(70, 97)), "420", False)
+            looked = cameras.look(rgb, rng) if looks else rgb
+            seen = degrade(looked, kind, severity, rng, family) if family else still_good(looked, rng)
+            data = cameras.stored(seen, rng)
             measured = measure(decode_grey(data, read_header(data)))
             more = dict(also(data)) if also is not None else {}
             rows.append(Example(kind, photo.scene, index, family, severity, max(rgb.shape[:2]), measured, more))

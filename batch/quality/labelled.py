@@ -44,20 +44,20 @@ def read_labels(path: Path) -> list[tuple[str, str, str]]:
 def labelled_examples(lake: Lake, labels: list[tuple[str, str, str]], limits: Limits) -> Examples:
     """The labelled photos of the lake, measured; photos that don't decode are left out. Raises LabelsError for none."""
     rows: list[Example] = []
-    shown: set[str] = set()
+    shown: list[str] = []
     for index, (label, data) in enumerate(_photos(lake, labels)):
         try:
             header: Header = read_header(data, limits)
             measured = measure(decode_grey(data, header))
         except ImageError:
             continue
-        shown.add(digest(data))
+        shown.append(digest(data))
         severity = 0.0 if label == "good" else 0.5
         rows.append(Example(label, "lake", index, "", severity, max(header.width, header.height), measured))
     if not rows:
         raise LabelsError(f"none of {len(labels)} labelled rows is a readable photo of {lake.storage.root}")
-    named = "/".join(f"{row.label}:{photo}" for row, photo in zip(rows, sorted(shown), strict=False))
-    return Examples(tuple(rows), tuple(sorted(shown)), hashlib.sha256(named.encode()).hexdigest()[:16])
+    named = "/".join(f"{row.label}:{photo}" for row, photo in zip(rows, shown, strict=True))
+    return Examples(tuple(rows), tuple(sorted(set(shown))), hashlib.sha256(named.encode()).hexdigest()[:16])
 
 
 def _photos(lake: Lake, labels: list[tuple[str, str, str]]) -> Iterator[tuple[str, bytes]]:

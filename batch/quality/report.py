@@ -12,17 +12,17 @@ from batch.quality.evaluate import SIZES, goals
 from imaging.model import CLASSES
 
 
-def write_report(figures: Mapping[str, Any], folder: Path, command: str) -> Path:
+def write_report(figures: Mapping[str, Any], folder: Path) -> Path:
     """Writes `report.md`, `report.json` and the plots below `folder`; the path of the first."""
     names = draw(figures, folder)
     text = json.dumps(figures, indent=1, sort_keys=True, allow_nan=False, default=float) + "\n"
     (folder / "report.json").write_text(text, encoding="utf-8")
     path = folder / "report.md"
-    path.write_text(markdown(figures, names, command), encoding="utf-8")
+    path.write_text(markdown(figures, names), encoding="utf-8")
     return path
 
 
-def markdown(figures: Mapping[str, Any], plots: Sequence[str], command: str) -> str:
+def markdown(figures: Mapping[str, Any], plots: Sequence[str]) -> str:
     """The report as Markdown."""
     parts = figures["parts"]
     mixed = {name: part for name, part in parts.items() if "usable" in part}
@@ -31,7 +31,7 @@ def markdown(figures: Mapping[str, Any], plots: Sequence[str], command: str) -> 
         "# Quality report",
         f"Model `{figures['model_id']}`, baseline `{figures['baseline_id']}`, evaluation seed {figures['seed']}.",
         "Made by:",
-        f"```\n{command}\n```",
+        f"```\n{figures['command']}\n```",
         f"Trained with seed {training.get('seed')} on {len(training.get('photos', ()))} photos and scenes made of them"
         f" (examples `{training.get('examples')}`, code `{training.get('code')}`). No photo here was among them, nor a"
         " seed. What the damages are, how strong, and what still counts as good: `imaging/degrade.py`.",
@@ -40,7 +40,7 @@ def markdown(figures: Mapping[str, Any], plots: Sequence[str], command: str) -> 
             ("what", "goal", "figure", "met"),
             [
                 (what, f"{goal:g}", f"{value:.4f}", "yes" if met else "**no**")
-                for what, goal, value, met in goals(figures, SIZES)
+                for what, goal, value, met in goals(figures)
             ],
         ),
         "## Areas under the curve, with 95 % intervals",
@@ -127,10 +127,7 @@ def _percent(share: float) -> str:
 
 def _methods(figures: Mapping[str, Any]) -> str:
     blocks = []
-    for name in SIZES:
-        if name not in figures["methods"]:
-            continue
-        found = figures["methods"][name]
+    for name, found in figures["methods"].items():
         rows = [
             (method, *(f"{areas[each]:.4f}" if each in areas else "" for each in ("usable", *CLASSES[1:])))
             for method, areas in found["areas"].items()
@@ -145,7 +142,6 @@ def _families(mixed: Mapping[str, Any]) -> str:
     rows = [
         (name, family, _percent(found["flagged"]), f"{found['usable_auc']:.4f}")
         for name, part in mixed.items()
-        if name.startswith(SIZES)
         for family, found in part["by_family"].items()
     ]
     return _table(("part", "damage", "flagged", "usable AUC"), rows)
@@ -157,5 +153,7 @@ def _confusion(name: str, part: Mapping[str, Any]) -> str:
 
 
 def _seconds(found: Mapping[str, Any]) -> str:
+    if not found:
+        return "Not taken in this run: `facings evaluate … --only-timing` does, on a machine that does nothing else."
     rows = [(name, *(f"{1000 * value:.2f} ms" for value in each.values())) for name, each in found.items()]
     return _table(("part", "scaled grey decode", "our measurements", "the origin's", "CleanVision"), rows)

@@ -21,7 +21,6 @@ from imaging.opencv import cv2
 _TILE_PX = 340
 _GAP_PX = 12
 _GAP_LEVEL = 90
-_LARGE_PX = (4000, 3000)
 # What can be told on a surface: not its light, as walls are dark and bright; not its blur where it has no edge.
 _ON_SURFACE = ("blur", "motion", "noise", "moire")
 _ON_BLANK = ("noise", "moire")
@@ -64,15 +63,15 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def compose(photos: Sequence[GoodPhoto], rng: np.random.Generator, large_every: int = 0) -> Iterator[GoodPhoto]:
-    """Yields, for every sixth photo, a montage, a drawn shelf, a repeated package, a surface and a pattern.
+def compose(photos: Sequence[GoodPhoto], rng: np.random.Generator, largest_px: int = 1100) -> Iterator[GoodPhoto]:
+    """Yields, for every sixth photo, two montages, a drawn shelf, a repeated package, a surface and a pattern.
 
-    One montage in `large_every` has 12 megapixels; 0 for none.
+    Montages are 600 to `largest_px` wide, each doubling as often as the next.
     """
-    for index in range(-(-len(photos) // 6)):
+    for _ in range(-(-len(photos) // 6)):
         picked = [photos[int(position)] for position in rng.permutation(len(photos))[: 12 * 9]]
-        large = large_every > 0 and index % large_every == large_every - 1
-        yield montage(picked, rng, _LARGE_PX[0] if large else int(rng.integers(600, 1100)))
+        for order in (1, -1):
+            yield montage(picked[::order], rng, int(np.exp(rng.uniform(np.log(600), np.log(largest_px)))))
         yield GoodPhoto("graphic", graphic(rng))
         yield GoodPhoto("periodic", patterns.repeated(picked[0].rgb, rng), picked[0].parts)
         yield surface(rng)
@@ -80,20 +79,19 @@ def compose(photos: Sequence[GoodPhoto], rng: np.random.Generator, large_every: 
 
 
 def fooling(photos: Sequence[GoodPhoto], rng: np.random.Generator) -> Iterator[GoodPhoto]:
-    """Yields, for each photo, a surface and a pattern, for every third a repeated package: to be taught as good."""
-    for index, photo in enumerate(photos):
+    """Yields, for each photo, a surface, a pattern and a repeated package: to be taught as good."""
+    for photo in photos:
         yield replace(surface(rng), damages=())
         yield GoodPhoto("periodic", patterns.periodic(rng), (), ())
-        if index % 3 == 0:
-            yield GoodPhoto("periodic", patterns.repeated(photo.rgb, rng), photo.parts, ())
+        yield GoodPhoto("periodic", patterns.repeated(photo.rgb, rng), photo.parts, ())
 
 
 def hard(count: int, rng: np.random.Generator) -> Iterator[GoodPhoto]:
-    """Yields `count` pictures of each surface and pattern that is easily taken for damage, to be taught as good."""
+    """Yields `count` pictures of each surface and pattern that may be taught: as good."""
     for _ in range(count):
-        for name in patterns.HARD_SURFACES:
+        for name in (*patterns.SURFACES, *patterns.HARD_SURFACES):
             yield GoodPhoto("surface", patterns.surface(rng, name)[0], (), ())
-        for name in patterns.HARD_PERIODIC:
+        for name in (*patterns.PERIODIC, *patterns.HARD_PERIODIC):
             yield GoodPhoto("periodic", patterns.periodic(rng, (name,)), (), ())
 
 
@@ -122,6 +120,19 @@ def montage(photos: Sequence[GoodPhoto], rng: np.random.Generator, longer_px: in
         canvas[top : top + _TILE_PX, left : left + _TILE_PX] = shrink(photo.rgb, _TILE_PX, _TILE_PX)
         used += photo.parts
     return GoodPhoto("montage", resized(canvas, longer_px), tuple(sorted(set(used))))
+
+
+def crops(frames: Sequence[GoodPhoto], rng: np.random.Generator, each: int) -> Iterator[GoodPhoto]:
+    """Yields `each` parts of every frame, a fifth to three quarters of its sides, 350 to 2600 pixels long."""
+    for frame in frames:
+        height, width = frame.rgb.shape[:2]
+        for _ in range(each):
+            share = rng.uniform(0.2, 0.75)
+            tall, wide = int(height * share), int(width * share)
+            top, left = int(rng.integers(height - tall)), int(rng.integers(width - wide))
+            cut = np.ascontiguousarray(frame.rgb[top : top + tall, left : left + wide])
+            longer = int(min(max(wide, tall), np.exp(rng.uniform(np.log(350), np.log(2600)))))
+            yield GoodPhoto("part", resized(cut, longer), frame.parts, frame.damages)
 
 
 def graphic(rng: np.random.Generator) -> Pixels:

@@ -72,6 +72,7 @@ def train(
     epilog=example(
         "facings evaluate photos/ --out report/",
         "facings evaluate photos/ --camera other-camera/ --model model.json --out report/",
+        "facings evaluate photos/ --out report/ --only-timing",
     )
 )
 def evaluate(
@@ -82,22 +83,29 @@ def evaluate(
     model: Annotated[Path | None, typer.Option(help="Model to report on; the shipped one if not given.")] = None,
     camera: Annotated[list[Path] | None, typer.Option(help="Folder of another camera's sharp photos.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of damages and scenes; not that of the training.")] = 2,
-    small: Annotated[int, typer.Option(min=1, help="At most so many photos as they are.")] = 200,
-    large: Annotated[int, typer.Option(min=0, help="Shelves of 12 megapixels to put together.")] = 6,
+    small: Annotated[int, typer.Option(min=1, help="At most so many photos as they are.")] = 150,
+    large: Annotated[int, typer.Option(min=0, help="Shelves of 12 megapixels to put together.")] = 12,
     renders: Annotated[int, typer.Option(min=0, help="Renders of the demo.")] = 16,
-    peers_every: Annotated[int, typer.Option(min=0, help="Peers look at one example in so many; 0 for none.")] = 3,
+    peers_every: Annotated[int, typer.Option(min=0, help="Peers look at one small photo in so many; 0 for none.")] = 6,
+    only_timing: Annotated[
+        bool, typer.Option("--only-timing", help="Take the seconds of the report in --out again, on an idle machine.")
+    ] = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Report how well the quality model does, beside its peers, on photos and damages that it was not trained on."""
     _check_extra()
-    from facings.jobs_quality import EvaluationSize, run_evaluate
+    from facings.jobs_quality import run_evaluate, run_timing
+    from facings.quality_sets import EvaluationSize
 
     configure_logging(verbose)
     settings = from_environment()
     size = EvaluationSize(small, large, renders, peers_every)
     with bars() as progress:
-        report = run_evaluate(photos, out, seed, settings, progress, model=model, cameras=camera or [], size=size)
+        if only_timing:
+            report = run_timing(photos, out, seed, settings, model=model)
+        else:
+            report = run_evaluate(photos, out, seed, settings, progress, model=model, cameras=camera or [], size=size)
     if json:
         print_json(report.figures)
         return

@@ -14,11 +14,12 @@ from PIL import Image
 from batch.quality import scenes
 from batch.quality.evaluate import Part, evaluate, goals
 from batch.quality.examples import make_examples
-from batch.quality.peers import CLEANVISION, ORIGIN, has_cleanvision, look, measure_origin
+from batch.quality.peers import CLEANVISION, ORIGIN, has_cleanvision, look, measure_origin, seconds_per_megapixel
 from batch.quality.report import markdown, write_report
 from batch.quality.scenes import GoodPhoto
 from batch.quality.train import train, train_baseline
-from facings.jobs_quality import EvaluationSize, NoPhotos, SameSeed, run_evaluate
+from facings.jobs_quality import NoReport, SameSeed, run_evaluate, run_timing
+from facings.quality_sets import EvaluationSize, NoPhotos
 from facings.settings import Settings
 from imaging.model import CLASSES
 from tests import corpus
@@ -37,7 +38,9 @@ def figures():
     asked = make_examples(graphics(6, 2), seed=2, good_copies=2, also=look)
     plain = make_examples([GoodPhoto("plain", photo.rgb, (), ()) for photo in graphics(5, 3)], seed=3)
     parts = (Part("350 px", "drawn shelves", asked), Part("plain", "nothing is damaged", plain))
-    return evaluate(train(taught, 1), train_baseline(taught), parts, seed=2)
+    made = evaluate(train(taught, 1), train_baseline(taught), parts, seed=2)
+    timed = seconds_per_megapixel([photo.rgb for photo in graphics(2, 4)])
+    return {**made, "seconds_per_megapixel": {"350 px": timed}, "command": "facings evaluate photos/"}
 
 
 def test_figures_of_each_part(figures):
@@ -64,7 +67,7 @@ def test_methods_are_compared_on_the_same_rows(figures):
 
 
 def test_the_report_has_its_plots_and_its_figures(figures, tmp_path):
-    path = write_report(figures, tmp_path, "facings evaluate photos/")
+    path = write_report(figures, tmp_path)
     text = path.read_text(encoding="utf-8")
     assert json.loads((tmp_path / "report.json").read_text())["parts"]["350 px"] == json.loads(
         json.dumps(figures["parts"]["350 px"], default=float)
@@ -82,16 +85,20 @@ def test_goals_by_hand():
         "350 px": {"usable": area, "classes": {"good": area, "blur": {**area, "value": 0.97}}},
         "plain": {"false_alarms": 0.03},
     }
-    assert goals({"parts": parts}, ("350 px",)) == [
-        ("usable, 350 px: AUC", 0.995, 0.996, True),
-        ("worst class (blur), 350 px: AUC", 0.98, 0.97, False),
-        ("false alarms, plain", 0.02, 0.03, False),
+    assert goals({"parts": parts}) == [
+        ("350 px: usable, AUC", 0.995, 0.996, True),
+        ("350 px: worst class (blur), AUC", 0.98, 0.97, False),
+        ("plain: false alarms", 0.02, 0.03, False),
     ]
 
 
 def test_without_peers_the_report_says_so(figures):
     bare = {**figures, "methods": {"350 px": {"examples": 48, "areas": {"Facings": {"usable": 0.9}}}}}
-    assert "| CleanVision | not installed |" in markdown(bare, ["a", "b", "c", "d"], "")
+    assert "| CleanVision | not installed |" in markdown(bare, ["a", "b", "c", "d"])
+
+
+def test_without_timings_the_report_says_so(figures):
+    assert "--only-timing" in markdown({**figures, "seconds_per_megapixel": {}}, ["a", "b", "c", "d"])
 
 
 def test_the_origins_measurements_fall_with_blur():
@@ -145,11 +152,16 @@ def test_train_then_evaluate_by_command(folder, tmp_path):
     assert told["model_id"] == trained["model_id"]
     assert told["parts"]["350 px"]["photos"] == 2
     assert (out / "report.md").exists()
+    again = run("evaluate", str(folder), "--model", str(model), "--out", str(out), "--only-timing")
+    assert again["parts"] == told["parts"]
+    assert again["seconds_per_megapixel"]["350 px"].keys() == told["seconds_per_megapixel"]["350 px"].keys()
 
     def silent(step: str, done: int, total: int) -> None:
         """No bars in a test."""
 
     options = {"model": model, "cameras": [], "size": EvaluationSize(2, 0, 0, 0)}
+    with pytest.raises(NoReport, match="evaluate without --only-timing first"):
+        run_timing([folder], tmp_path / "nowhere", 2, Settings(), model=model)
     with pytest.raises(SameSeed, match="give another --seed"):
         run_evaluate([folder], out, 1, Settings(), silent, **options)
     for name in ("6.jpg", "7.jpg"):

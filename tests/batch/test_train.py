@@ -9,14 +9,17 @@ import pytest
 
 from batch.quality import patterns, scenes
 from batch.quality.examples import TAUGHT, UNTAUGHT, Examples, make_examples, still_good
-from batch.quality.labelled import LabelsError, read_labels
+from batch.quality.labelled import LabelsError, labelled_examples, read_labels
 from batch.quality.scenes import GoodPhoto, compose, digest, montage, read_folder, without
 from batch.quality.train import train, train_baseline
-from facings.jobs_quality import NoPhotos, training_examples
+from facings.quality_sets import NoPhotos, training_examples
+from imaging.decode import decode_grey
 from imaging.degrade import FAMILIES
-from imaging.header import Limits
+from imaging.header import Limits, read_header
 from imaging.model import CLASSES
+from imaging.quality import measure
 from tests import corpus
+from tests.batch import build
 
 
 def photos(count: int = 3) -> list[GoodPhoto]:
@@ -97,7 +100,8 @@ def test_nothing_to_train_with_is_said(tmp_path, name):
 
 def test_scenes_are_made_of_the_photos():
     made = list(compose(photos(7), np.random.default_rng(1)))
-    assert [photo.scene for photo in made] == ["montage", "graphic", "periodic", "surface", "periodic"] * 2
+    assert [photo.scene for photo in made] == ["montage", "montage", "graphic", "periodic", "surface", "periodic"] * 2
+    assert all(590 <= max(photo.rgb.shape) <= 1100 for photo in made if photo.scene == "montage")
     assert all(photo.rgb.dtype == np.uint8 and photo.rgb.ndim == 3 for photo in made)
     assert set(made[0].parts) <= {f"p{index}" for index in range(7)}
 
@@ -130,6 +134,29 @@ def test_good_photos_stay_good():
         seen = still_good(rgb, np.random.default_rng(seed))
         assert seen.shape == rgb.shape
         assert np.abs(seen.astype(int) - rgb).mean() < 45
+
+
+def test_photos_of_a_lake_that_people_labelled_are_learnt_from(tmp_path: Path, examples):
+    lake = build.lake_at(tmp_path / "lake")
+    dim, clear, broken = build.photo(1), build.photo(2), build.photo(3)[:700]
+    for name, data in (("c-dim", dim), ("c-clear", clear), ("c-broken", broken)):
+        build.put_capture(lake, name, build.put_image(lake, data))
+    labels = tmp_path / "labels.csv"
+    labels.write_text("capture_id,class\nc-dim,dark\nc-clear,good\nc-broken,blur\nc-unknown,blur\n", encoding="utf-8")
+    made = labelled_examples(lake, read_labels(labels), Limits())
+    assert made.labels.tolist() == ["dark", "good"]  # what can't be read, and what is not there, teaches nothing
+    assert made.photos == tuple(sorted((digest(dim), digest(clear))))
+    assert made.rows[1].measured == measure(decode_grey(clear, read_header(clear)))
+    model = train(examples + made, seed=2)
+    assert model.model_id != train(examples, seed=2).model_id
+    assert set(made.photos) < set(model.training.photos)
+    labels.write_text(f"sha256,class\n{build.sha(dim)},good\n{build.sha(clear)},dark\n", encoding="utf-8")
+    swapped = labelled_examples(lake, read_labels(labels), Limits())
+    assert swapped.labels.tolist() == ["good", "dark"]
+    assert swapped.fingerprint != made.fingerprint
+    labels.write_text("capture_id,class\nc-unknown,blur\n", encoding="utf-8")
+    with pytest.raises(LabelsError, match="none of 1 labelled rows"):
+        labelled_examples(lake, read_labels(labels), Limits())
 
 
 def test_labels_of_a_lake(tmp_path: Path):
