@@ -1,4 +1,4 @@
-"""Results into bench/README.md, between markers of each command's own, and their picture."""
+"""Results into bench/README.md and other pages, between markers of each command's own, and their picture."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ RESULTS = Path(__file__).with_name("results")
 GIB = 1 << 30
 
 
-def put(name: str, text: str) -> None:
-    """Puts `text` between the README's markers <!-- name --> and <!-- /name -->; ValueError where there are none."""
-    page = README.read_text(encoding="utf-8")
+def put(name: str, text: str, path: Path = README) -> None:
+    """Puts `text` between a page's markers <!-- name --> and <!-- /name -->; ValueError where there are none."""
+    page = path.read_text(encoding="utf-8")
     pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not pattern.search(page):
-        raise ValueError(f"{README.name} has no markers <!-- {name} --> and <!-- /{name} -->")
-    README.write_text(pattern.sub(lambda match: f"{match[1]}{text.strip()}\n{match[2]}", page), encoding="utf-8")
+        raise ValueError(f"{path.name} has no markers <!-- {name} --> and <!-- /{name} -->")
+    path.write_text(pattern.sub(lambda match: f"{match[1]}{text.strip()}\n{match[2]}", page), encoding="utf-8")
 
 
 def spread(values: Sequence[float], form: str = ".2f") -> str:

@@ -5,13 +5,12 @@ Work travels as Arrow IPC in base64: a column of text is what Fugue, pandas, Das
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -35,7 +34,7 @@ class EngineUnavailable(FacingsError):
 
 @dataclass(frozen=True)
 class FugueEngine(DistributedEngine):
-    """`kind` is dask or ray; `address` a running cluster's, or None for processes on this machine, ended with it.
+    """`kind` is dask or ray; `address` a running cluster's, or None for processes here that end with this one.
 
     Queries (SqlView) run on the driver: neither Dask nor Ray has SQL of its own.
     """
@@ -56,11 +55,10 @@ class FugueEngine(DistributedEngine):
         with tempfile.TemporaryDirectory(prefix="facings-") as spill, planned(lake, task, spill) as (total, parts):
             tasks = _cut(parts, max(1, int(TASK_BYTES / max(mean, 1.0))))
             done = 0
-            with self._running() as engine:
-                while wave := list(itertools.islice(tasks, WAVE * self.workers)):
-                    yield self._transform(engine, [_packed(batch) for batch in wave], partial(map_photos, job))
-                    done += sum(batch.num_rows for batch in wave)
-                    progress(view.name, done, total)
+            while wave := list(itertools.islice(tasks, WAVE * self.workers)):
+                yield self._transform([_packed(batch) for batch in wave], partial(map_photos, job))
+                done += sum(batch.num_rows for batch in wave)
+                progress(view.name, done, total)
 
     def run_query(self, lake: Lake, task: Task, job: Job, progress: Progress) -> Iterable[pa.Table]:
         """Runs the query in DuckDB, here."""
@@ -73,11 +71,9 @@ class FugueEngine(DistributedEngine):
 
     def run_drop(self, paths: list[str], job: Job) -> Iterable[pa.Table]:
         """One task a file."""
-        with self._running() as engine:
-            tasks = [_packed(pa.record_batch({"path": [path]})) for path in paths]
-            yield self._transform(engine, tasks, partial(drop_rows, job))
+        yield self._transform([_packed(pa.record_batch({"path": [path]})) for path in paths], partial(drop_rows, job))
 
-    def _transform(self, engine: Any, tasks: list[str], work: Callable[..., Iterator[pa.RecordBatch]]) -> pa.Table:
+    def _transform(self, tasks: list[str], work: Callable[..., Iterator[pa.RecordBatch]]) -> pa.Table:
         def run(frames: Iterable[pa.Table]) -> Iterable[pa.Table]:
             batches = (batch for frame in frames for task in frame.column("task").to_pylist() for batch in _open(task))
             for batch in work(batches):
@@ -86,43 +82,36 @@ class FugueEngine(DistributedEngine):
         frame = pa.table({"task": pa.array(tasks, pa.string())})
         partition = {"num": min(len(tasks), 4 * self.workers), "algo": "even"}
         found = fa.transform(
-            frame, run, schema="kind:str,payload:str", engine=engine, partition=partition, as_local=True
+            frame, run, schema="kind:str,payload:str", engine=self._cluster(), partition=partition, as_local=True
         )
         return fa.as_arrow(found)
 
-    @contextlib.contextmanager
-    def _running(self) -> Iterator[Any]:
+    def _cluster(self) -> Any:
         if find_spec("distributed" if self.kind == "dask" else "ray") is None:
             raise EngineUnavailable(f"engine {self.kind}: install its extra, pip install 'facings[{self.kind}]'")
-        yield from _dask(self.workers, self.address) if self.kind == "dask" else _ray(self.workers, self.address)
+        return (
+            dask_client(self.workers, self.address) if self.kind == "dask" else _start_ray(self.workers, self.address)
+        )
 
 
-def _dask(workers: int, address: str | None) -> Iterator[Any]:
+@cache
+def dask_client(workers: int, address: str | None) -> Any:
+    """A client, kept for this process's next view: a local cluster takes seconds to start. Dask ends it at exit."""
     from distributed import Client, LocalCluster
 
     if address is not None:
-        with Client(address, set_as_default=False) as client:
-            yield client
-        return
-    with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1") as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+        return Client(address, set_as_default=False)
+    local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1")
+    return Client(local, set_as_default=False)
 
 
-def _ray(workers: int, address: str | None) -> Iterator[Any]:
+def _start_ray(workers: int, address: str | None) -> str:
     import ray
 
-    ours = not ray.is_initialized()
-    if ours:
+    if not ray.is_initialized():
         local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
         ray.init(address=address, log_to_driver=False, **local)
-    try:
-        yield "ray"
-    finally:
-        if ours:
-            ray.shutdown()
+    return "ray"
 
 
 def _cut(parts: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

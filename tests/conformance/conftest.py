@@ -25,13 +25,14 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield SparkEngine(partial(open_session, None, SMALL, cores=WORKERS))
         open_session(None, {}, cores=WORKERS).stop()
         return
-    from batch.engines.fugue import FugueEngine
+    from batch.engines.fugue import FugueEngine, dask_client
 
     if request.param == "dask":
         from distributed import LocalCluster
 
         with LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0") as cluster:
             yield FugueEngine("dask", WORKERS, cluster.scheduler_address)
+            dask_client(WORKERS, cluster.scheduler_address).close()
         return
     import ray
 

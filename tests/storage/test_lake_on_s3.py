@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from batch.views import VIEWS
 from lake import Lake
 from lake.storage import Storage
 from schemas.tables import TABLES
@@ -50,7 +51,11 @@ ON_SPARK = f"""{OPEN}
 from facings.jobs import make_engine
 from facings.settings import Settings
 from tests.batch.build import Clock, run
-run(lake, "crops", clock=Clock(48), engine=make_engine("spark", Settings(threads=2)), full=True)
+from tests.storage.test_lake_on_s3 import fill
+engine = make_engine("spark", Settings(threads=2))
+run(lake, clock=Clock(24), engine=engine, full=True)
+fill(lake, 2, 3)
+assert {{view.mode for view in run(lake, clock=Clock(48), engine=engine).views}} == {{"incremental"}}
 """
 DYING = f"""{OPEN}
 import os, pkgutil, signal
@@ -130,18 +135,24 @@ def test_every_view_has_the_rows_of_a_local_lake_full_and_incremental(open_there
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java on the machine")
-def test_spark_gives_the_same_rows_there(server: Server, uri: str, open_there: Open, tmp_path: Path) -> None:
+def test_spark_gives_the_same_rows_there_full_and_incremental(
+    server: Server, uri: str, open_there: Open, tmp_path: Path
+) -> None:
     there, here = open_there(), lake_at(tmp_path / "lake")
     for lake in (there, here):
         fill(lake, 0, 1, 5)
-    run(here, "crops", clock=Clock(48), full=True)
+    run(here, clock=Clock(24), full=True)
+    fill(here, 2, 3)
+    run(here, clock=Clock(48))
     spark = start(server, uri, ON_SPARK)
     _, errors = spark.communicate(timeout=280)
     assert spark.returncode == 0, errors[-2000:]
     assert rows(there) == rows(here)
-    assert {commit.lineage.engine for commit in [there.last_rebuild("views/crops")] if commit and commit.lineage} == {
-        "spark"
-    }
+    for view in VIEWS:
+        commit = there.last_rebuild(view.table.name)
+        assert commit is not None
+        assert commit.lineage is not None
+        assert commit.lineage.engine == "spark"
 
 
 def test_no_append_is_lost_and_none_is_there_twice(server: Server, uri: str, open_there: Open) -> None:
