@@ -14,6 +14,7 @@ from kafka.errors import (
     IncompatibleBrokerVersion,
     KafkaError,
     SaslAuthenticationFailedError,
+    TopicAlreadyExistsError,
     UnsupportedSaslMechanismError,
 )
 from kafka.net.compat import KafkaNetClient
@@ -69,6 +70,8 @@ class Admin:
         except TopicMissing:
             try:
                 self._client.create_topics({name: {"num_partitions": partitions, "replication_factor": -1}})
+            except TopicAlreadyExistsError:
+                return  # another that started at the same moment was faster
             except AuthorizationError as error:
                 raise NotAllowed(f"topic {name!r} is missing and may not be made: create it") from error
 

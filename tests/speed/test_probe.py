@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from demo.broker import Broker, free_port
 from demo.certificates import make_certificates
 from speed import errors
 from speed.connection import Connection
-from speed.probe import connect
+from speed.probe import Admin, connect
 from tests.kafka.brokers import make_topic
 from tests.speed.services import connection
 
@@ -81,6 +84,22 @@ def test_a_missing_topic_is_called_that(broker: Broker) -> None:
     with pytest.raises(errors.TopicMissing, match="no topic 'nowhere'"):
         admin.identify("nowhere")
     admin.close()
+
+
+def test_of_many_that_start_at_once_none_fails_on_the_topic_that_all_of_them_need(broker: Broker) -> None:
+    name, admins = f"letters-{secrets.token_hex(4)}", [connect(connection(broker)) for _ in range(6)]
+    start = threading.Barrier(len(admins))
+
+    def ensure(admin: Admin) -> None:
+        start.wait(30)
+        admin.ensure(name)
+
+    with ThreadPoolExecutor(len(admins)) as pool:
+        for done in [pool.submit(ensure, admin) for admin in admins]:
+            done.result(60)
+    assert admins[0].identify(name)[1] == [0]
+    for admin in admins:
+        admin.close()
 
 
 @pytest.mark.parametrize(
