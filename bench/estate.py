@@ -68,6 +68,14 @@ def build(lake: Lake, captures: int, seed: int = 5) -> Estate:
     return estate
 
 
+def resumed(lake: Lake, seed: int = 6) -> Estate:
+    """An estate built before, so that more can arrive; what is known of the captures there is only their number."""
+    rng, count = np.random.default_rng(seed), lake.count("master/captures")
+    latest = lake.sql("SELECT max(epoch_us(captured_at)) FROM captures").column(0)[0].as_py()
+    none = np.zeros((0, 0, 0))
+    return Estate(rng, np.full(count, latest), np.zeros(count, int), np.zeros(count), none, none, none)
+
+
 def rebuild(lake: Lake, estate: Estate, done: int) -> None:
     """Every view from the first `done` captures, which are all that master holds now."""
     sources = {"master/captures": lake.version("master/captures")}
