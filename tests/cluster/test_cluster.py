@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,22 +15,31 @@ import pytest
 
 from batch.engines.code import EVERYTHING, pack
 from lake import Lake
-from tests.batch.build import Clock, lake_at, photo, put_boxes, put_capture, put_image, rows, run
+from tests.batch.build import Clock, at, boxes, lake_at, photo, put, rows, run, sha
 from tests.cluster.conftest import Dist
 from tests.cluster.standalone import SPARK_HOME, standalone
 from tests.sparks import SMALL
 
 pytestmark = [pytest.mark.xdist_group("cluster"), pytest.mark.timeout(900)]
 VIEWS = ("crops", "quality", "inventory")
+AN_APPEND = 8  # photos: several files, so that there are several tasks
 NOW = "2026-03-03T00:00:00Z"
 
 
 def _fill(root: Path, photos: int) -> Lake:
     lake = lake_at(root)
-    for seed in range(photos):
-        name = put_image(lake, photo(seed) if seed % 7 else photo(seed)[:-300])
-        put_boxes(lake, name, "cola", "milk")
-        put_capture(lake, f"c{seed}", name, taken=seed * 60)
+    facts = {"format": "jpeg", "width": 64, "height": 64, "orientation": 1}
+    boxed = {"boxes": boxes("cola", "milk"), "annotator": "test", "annotated_at": at(0)}
+    taken = {"device_id": "d1", "store_id": "s1"}
+    for first in range(0, photos, AN_APPEND):
+        seeds = range(first, min(first + AN_APPEND, photos))
+        found = {seed: photo(seed) if seed % 7 else photo(seed)[:-300] for seed in seeds}
+        named = {seed: sha(data) for seed, data in found.items()}
+        images = ({"sha256": named[s], "bytes": data, "size_bytes": len(data), **facts} for s, data in found.items())
+        put(lake, "images", *images)
+        put(lake, "annotations", *({"annotation_id": f"a{s}", "sha256": named[s], **boxed} for s in seeds))
+        times = {s: {"captured_at": at(s * 60), "received_at": at(s * 60 + 3)} for s in seeds}
+        put(lake, "captures", *({"capture_id": f"c{s}", "sha256": named[s], **taken, **times[s]} for s in seeds))
     return lake
 
 
@@ -98,7 +108,7 @@ def test_a_worker_killed_midway_costs_time_and_nothing_else(
 ) -> None:
     photos = request.config.getoption("--photos")
     lake = _fill(tmp_path / "lake", photos)
-    reference = _fill(tmp_path / "embedded", photos)
+    reference = Lake.open(shutil.copytree(tmp_path / "lake", tmp_path / "embedded"))
     run(reference, "crops", clock=Clock())
     conf = {**dist.conf, "spark.sql.shuffle.partitions": "24", "spark.sql.adaptive.enabled": "false"}
     with standalone(tmp_path / "cluster") as cluster:
