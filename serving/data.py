@@ -25,6 +25,7 @@ from lake.sql import Frugal
 from schemas.tables import TABLES
 from serving import judged, photos, show, storage
 from serving.access import Policy, load_policy
+from serving.answers import Answers, Question
 from serving.live import Live, has_rows, live
 from serving.merge import Merged
 from serving.queries import Filters, Reader
@@ -98,17 +99,10 @@ def _reader(uri: str, versions: Versions, stores: Stores) -> PinnedReader:
     return PinnedReader(versions, lambda name, version: _dataset(uri, name, version), stores)
 
 
-@st.cache_data(show_spinner=False, max_entries=400)
-def _frame(
-    uri: str,
-    named: Versions,
-    stores: Stores,
-    text: str,
-    params: dict[str, object] | None,
-    given: tuple[str, dict[str, object]] | None,
-    _open: Callable[[], PinnedReader],
-) -> pd.DataFrame:
-    return _open().frame(text, params, None if given is None else Given(*given))
+@st.cache_resource(show_spinner=False)
+def answers() -> Answers:
+    """The cache of answers, one for the server."""
+    return Answers()
 
 
 @dataclass(frozen=True)
@@ -126,8 +120,8 @@ class CachedReader:
         if self.stores is not None:
             names = (*names, "master/captures")
         named = tuple((name, tables[name]) for name in names)
-        shared = None if given is None else (given.text, given.params)
-        return _frame(self.uri, named, self.stores, text, params, shared, self._pinned)
+        what = (self.stores, text, repr(params), repr(given))
+        return answers().get(Question(self.uri, named, what), lambda: self._pinned().frame(text, params, given))
 
     def columns(self, name: str) -> frozenset[str]:
         """Names of a table's columns; empty where this lake has no such table."""
