@@ -24,23 +24,11 @@ TABLES: dict[str, Table] = {"archive": CAPTURES, "score": REALTIME_THROUGHPUT}
 
 # Runs `facings` with one function made to send its own process a signal, before or after it ran, at its n-th call.
 VICTIM = """
-import os, pkgutil, signal, sys
-target, when, count, number = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+import sys
+import facings.cli
+from tests.dying import die_at
+die_at(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
 sys.argv = ["facings", *sys.argv[5:]]
-import speed.run, speed.archive, speed.score, facings.cli
-owner, _, name = target.rpartition(".")
-holder = pkgutil.resolve_name(owner)
-original, calls = getattr(holder, name), 0
-def dying(*args, **kwargs):
-    global calls
-    calls += 1
-    if when == "before" and calls == count:
-        os.kill(os.getpid(), number)
-    result = original(*args, **kwargs)
-    if when == "after" and calls == count:
-        os.kill(os.getpid(), number)
-    return result
-setattr(holder, name, dying)
 facings.cli.main()
 """
 # Runs `facings` after some lines of Python.

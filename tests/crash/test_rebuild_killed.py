@@ -26,26 +26,12 @@ POINTS = {
 }
 
 VICTIM = """
-import os, pkgutil, signal, sys
-from pathlib import Path
-root, target, when, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+import sys
 from lake import Lake
 from tests.batch.build import Clock, run
-import batch.rebuild, deltalake, lake.parquet, lake.write
-owner, _, name = target.rpartition(".")
-holder = pkgutil.resolve_name(owner)
-original, calls = getattr(holder, name), 0
-def dying(*args, **kwargs):
-    global calls
-    calls += 1
-    if when == "before" and calls == count:
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = original(*args, **kwargs)
-    if when == "after" and calls == count:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-opened = Lake.open(root)
-setattr(holder, name, dying)
+from tests.dying import die_at
+opened = Lake.open(sys.argv[1])
+die_at(sys.argv[2], sys.argv[3], int(sys.argv[4]))
 run(opened, clock=Clock(48), run_id="victim", full=True)
 """
 

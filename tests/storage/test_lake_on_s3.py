@@ -58,23 +58,9 @@ fill(lake, 2, 3)
 assert {{view.mode for view in run(lake, clock=Clock(48), engine=engine).views}} == {{"incremental"}}
 """
 DYING = f"""{OPEN}
-import os, pkgutil, signal
 from tests.batch.build import Clock, run
-import deltalake
-target, when, count = sys.argv[3], sys.argv[4], int(sys.argv[5])
-owner, _, name = target.rpartition(".")
-holder = pkgutil.resolve_name(owner)
-original, calls = getattr(holder, name), 0
-def dying(*args, **kwargs):
-    global calls
-    calls += 1
-    if when == "before" and calls == count:
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = original(*args, **kwargs)
-    if when == "after" and calls == count:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-setattr(holder, name, dying)
+from tests.dying import die_at
+die_at(sys.argv[3], sys.argv[4], int(sys.argv[5]))
 run(lake, clock=Clock(48), run_id="victim", full=True)
 """
 

@@ -70,17 +70,11 @@ def test_a_copy_as_of_a_moment_is_the_lake_of_then(lake: Lake, tmp_path: Path) -
 
 
 KILLED = """
-import os, signal, sys
+import sys
 from lake import Lake
 import lake.copy
-calls, original = 0, lake.copy._write
-def dying(*args):
-    global calls
-    calls += 1
-    if calls == int(sys.argv[3]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    original(*args)
-lake.copy._write = dying
+from tests.dying import die_at
+die_at("lake.copy._write", "before", int(sys.argv[3]))
 lake.copy.copy_lake(Lake.open(sys.argv[1]), sys.argv[2])
 """
 

@@ -148,20 +148,13 @@ def test_a_photo_that_came_back_with_another_store_stays(lake: Lake) -> None:
 
 
 KILLED = """
-import os, signal, sys
-import lake.erase
+import sys
 from facings.jobs_upkeep import run_erase
 from facings.settings import Settings
 from lake import Lake
 from tests.batch.build import Clock
-calls, original = 0, lake.erase.commit
-def dying(*args):
-    global calls
-    calls += 1
-    if calls == int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return original(*args)
-lake.erase.commit = dying
+from tests.dying import die_at
+die_at("lake.erase.commit", "before", int(sys.argv[2]))
 run_erase(Lake.open(sys.argv[1]), Settings(), Clock(48), "killed", lambda *a: None, store="store-of-d1", why="w")
 """
 
