@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from serving.queries import Filters, Reader
+from serving.queries import Filters, Reader, refusals
 
 STAGES = ("captured", "received", "archived", "scored", "in view")
 WEEKS, DAYS = 4, 6
@@ -79,14 +79,7 @@ def stages(reader: Reader, filters: Filters) -> Flow:
         """,
         filters.params(),
     ).iloc[0]
-    refused = reader.frame(
-        f"""SELECT count(*) AS n FROM (
-            SELECT coalesce(occurred_at, rejected_at) AS happened, coalesce(store_id, 'unknown') AS store_id,
-                   coalesce(device_id, 'unknown') AS device_id FROM rejected
-        ) WHERE {filters.where("happened")}""",
-        filters.params(),
-    )
-    lost = int(refused["n"].iloc[0])
+    lost = int(refusals(reader, filters)["records"].sum())
 
     def seconds(name: str) -> tuple[float | None, float | None]:
         p50, p99 = (row[f"{name}_{p}"] for p in ("p50", "p99"))

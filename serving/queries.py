@@ -125,46 +125,6 @@ def throughput(reader: Reader, filters: Filters) -> pd.DataFrame:
     )
 
 
-def captures(
-    reader: Reader,
-    filters: Filters,
-    *,
-    text: str = "",
-    label: str = "",
-    order: str = "newest",
-    limit: int = 200,
-) -> pd.DataFrame:
-    """Captures, newest or worst first, whose id, device, store or hash holds `text` and whose crops have `label`.
-
-    Columns: those of master/captures that say what it is, the chances of each class, `unreadable` (the reason) and
-    `matching`, the count of all.
-    """
-    worst = order == "worst"
-    chances = ", ".join(CHANCES)
-    return reader.frame(
-        f"""
-        WITH wanted AS (
-            SELECT * FROM captures WHERE {filters.where()}
-            AND ($text = '' OR contains(lower(concat_ws(' ', capture_id, device_id, store_id, sha256)), lower($text)))
-            AND ($label = '' OR sha256 IN (SELECT sha256 FROM views_crops WHERE label = $label))
-        ),
-        listed AS MATERIALIZED (
-            SELECT w.*, count(*) OVER () AS matching {", q.p_good AS worth" if worst else ""} FROM wanted w
-            {"JOIN given q USING (sha256, captured_at, device_id) WHERE q.p_good IS NOT NULL" if worst else ""}
-            ORDER BY {"worth," if worst else ""} w.captured_at DESC, w.capture_id LIMIT $n
-        )
-        SELECT l.capture_id, l.store_id, l.device_id, l.captured_at, l.received_at, l.trigger, l.image_uri, l.sha256,
-               l.source, l.schema, q.* EXCLUDE (sha256), u.reason AS unreadable, l.matching
-        FROM listed l LEFT JOIN (
-            SELECT sha256, {chances} FROM views_quality WHERE sha256 IN (SELECT sha256 FROM listed)
-        ) q USING (sha256) LEFT JOIN views_unreadable u USING (sha256)
-        ORDER BY {"q.p_good," if worst else ""} l.captured_at DESC, l.capture_id
-        """,
-        filters.params(text=text, label=label, n=limit),
-        scored(reader, filters) if worst else None,
-    )
-
-
 def counted_in(reader: Reader, capture_id: str, at: datetime) -> pd.DataFrame:
     """What the inventory took from one capture: sku, facings, expected, trusted."""
     return reader.frame(
@@ -205,7 +165,18 @@ def rejected(reader: Reader, filters: Filters, *, reason: str = "", limit: int =
         WHERE {filters.where("occurred_at")} AND ($reason = '' OR reason = $reason)
         ORDER BY occurred_at DESC, reject_id LIMIT $n
         """,
-        {**filters.params(reason=reason, n=limit), "end": max(filters.end, EVERYTHING.end)},
+        {**filters.params(reason=reason, n=limit), "end": EVERYTHING.end},
+    )
+
+
+def refusals(reader: Reader, filters: Filters) -> pd.DataFrame:
+    """What was refused in the window, counted: reason, device_id ("unknown" where it did not tell), records."""
+    return reader.frame(
+        f"""SELECT reason, device_id, count(*) AS records FROM (
+            SELECT reason, coalesce(occurred_at, rejected_at) AS occurred_at,
+                   coalesce(store_id, 'unknown') AS store_id, coalesce(device_id, 'unknown') AS device_id FROM rejected)
+        WHERE {filters.where("occurred_at")} GROUP BY 1, 2 ORDER BY records DESC, 1, 2""",
+        {**filters.params(), "end": EVERYTHING.end},
     )
 
 
@@ -255,17 +226,4 @@ def replays(reader: Reader) -> pd.DataFrame:
     return reader.frame(
         "SELECT reject_id, replayed_at, outcome FROM replays"
         " QUALIFY row_number() OVER (PARTITION BY reject_id ORDER BY replayed_at DESC) = 1"
-    )
-
-
-def lateness(reader: Reader, filters: Filters) -> pd.DataFrame:
-    """Captures by how long they took to arrive: store_id, bucket (its upper limit in words), place, captures."""
-    limits = "(1.0, '1 s'), (5.0, '5 s'), (60.0, '1 min'), (900.0, '15 min'), (3600.0, '1 h'), (86400.0, '1 day')"
-    return reader.frame(
-        f"""WITH waits AS (SELECT store_id, epoch(received_at) - epoch(captured_at) AS s
-                           FROM captures WHERE {filters.where()}),
-        limits AS (SELECT * FROM (VALUES {limits}, (1e18, 'longer')) AS l(most, bucket))
-        SELECT store_id, bucket, min(most) AS place, count(*) AS captures
-        FROM waits ASOF JOIN limits ON waits.s <= limits.most GROUP BY store_id, bucket ORDER BY place, store_id""",
-        filters.params(),
     )

@@ -90,7 +90,11 @@ def section(title: str, about: str = "") -> None:
 
 @dataclass(frozen=True)
 class Figure:
-    """A headline figure: what it is, its value, what it means, how sure or old it is, and where its captures are."""
+    """A headline figure: what it is, its value, what it means, how sure or old it is, and where its captures are.
+
+    They are on another page, `link` with `params` in its URL, or further down on this one: `choose` then has the values
+    of the filters there, by the key of each.
+    """
 
     label: str
     value: str
@@ -99,6 +103,7 @@ class Figure:
     link: str = ""  # a page's script, e.g. "screens/captures.py"
     to: str = "Show"
     params: Mapping[str, str | list[str]] = field(default_factory=dict)
+    choose: Mapping[str, str | list[str]] | None = None
 
 
 def figures(values: Sequence[Figure]) -> None:
@@ -111,6 +116,15 @@ def figures(values: Sequence[Figure]) -> None:
                     st.caption(inert(one.note))
                 if one.link:
                     st.page_link(one.link, label=one.to, icon=":material/arrow_forward:", query_params=dict(one.params))
+                if one.choose is not None:
+                    st.button(
+                        one.to, key=f"choose-{one.label}", type="tertiary", icon=":material/filter_alt:",
+                        on_click=_choose, args=(dict(one.choose),),
+                    )  # fmt: skip
+
+
+def _choose(values: dict[str, str | list[str]]) -> None:
+    st.session_state.update(values)  # bound to the URL: it follows
 
 
 def sure(estimate: Estimate) -> str:

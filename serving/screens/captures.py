@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from schemas.tables import CLASSES, MEASUREMENTS
-from serving import data, photos, queries, show
+from serving import data, found, photos, queries, show
 from serving.data import ask
 from serving.filters import chosen
 
@@ -18,14 +18,12 @@ ORDERS = ["newest", "worst"]
 def render() -> None:
     """Draws the page."""
     show.header("Captures", "Every figure traces back to here: the photo, what was seen on it, and where it came from.")
-    text, label, order = search()
-    rows = ask(queries.captures, chosen(), text=text, label=label, order=order, limit=LISTED)
+    text, label, which, order = search()
+    rows = ask(found.captures, chosen(), text=text, label=label, which=which, order=order, limit=LISTED)
     wanted = str(st.query_params.get("capture", ""))
     if wanted and wanted not in set(rows["capture_id"]):
-        found = ask(queries.captures, queries.EVERYTHING, text=wanted, limit=1)
-        rows = (
-            pd.concat([found, rows], ignore_index=True) if len(found) and len(rows) else found if len(found) else rows
-        )
+        one = ask(found.captures, queries.EVERYTHING, text=wanted, limit=1)
+        rows = pd.concat([one, rows], ignore_index=True) if len(one) and len(rows) else one if len(one) else rows
     if rows.empty:
         show.nothing("No capture matches.", "Widen the time, drop a filter or shorten the search.")
         return
@@ -33,9 +31,9 @@ def render() -> None:
     detail(rows.iloc[picked])
 
 
-def search() -> tuple[str, str, str]:
-    """What to look for: text, label, order."""
-    left, middle, right = st.columns([3, 2, 1])
+def search() -> tuple[str, str, str, str]:
+    """What to look for: text, label, which (a word of `found.WHICH`), order."""
+    left, middle, kinds, right = st.columns([3, 2, 2, 1])
     text = left.text_input("Search", key="q", bind="query-params", placeholder="Capture, device, store or hash")
     label = middle.selectbox(
         "Label on a crop",
@@ -44,8 +42,11 @@ def search() -> tuple[str, str, str]:
         bind="query-params",
         format_func=lambda v: v or "any label",
     )
+    which = kinds.selectbox(
+        "Which", found.WHICH, key="which", bind="query-params", format_func=lambda word: word or "every capture"
+    )
     order = right.selectbox("Order", ORDERS, key="order", bind="query-params")
-    return text.strip(), label or "", order or "newest"
+    return text.strip(), label or "", which or "", order or "newest"
 
 
 def pick(rows: pd.DataFrame, wanted: str) -> int:

@@ -46,7 +46,9 @@ def selected(estate: pd.DataFrame) -> pd.DataFrame:
 def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame, now: Live | None) -> None:
     """The row of figures."""
     filters = chosen()
-    day = ask(queries.totals, filters, window(filters, timedelta(hours=24)).start).iloc[0]
+    begin = window(filters, timedelta(hours=24)).start
+    day = ask(queries.totals, filters, begin).iloc[0]
+    listed: dict[str, str | list[str]] = {"range": "24h"} if begin > filters.start else {}
     available, covered = retail.availability(places), retail.coverage(places, estate)
     out = retail.out_of_stock(places)
     hidden = retail.planned(places)
@@ -92,7 +94,7 @@ def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame, 
                 show.sure(usable),
                 "screens/captures.py",
                 "Worst first",
-                share(order="worst"),
+                share(order="worst", **listed),
             ),
             Figure(
                 "Captures, 24 h",
@@ -101,7 +103,7 @@ def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame, 
                 f"{int(day['devices'])} devices, exact" if now is None else live_note(now),
                 "screens/captures.py",
                 "Newest",
-                share(),
+                share(**listed),
             ),
             Figure(
                 "Refused",

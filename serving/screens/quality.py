@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from schemas.tables import MEASUREMENTS, TRACKED
-from serving import charts, data, judged, queries, show
+from serving import charts, data, found, judged, queries, show
 from serving.data import ask
 from serving.figures import sampled
 from serving.filters import chosen, share
@@ -76,7 +76,7 @@ def render() -> None:
     scored, usable = int(hourly["scored"].sum()), int(hourly["usable"].sum())
     latest = hourly[hourly["scored"] > 0].sort_values("hour").groupby("device_id").tail(LATEST_HOURS)
     shares = latest.groupby("device_id")[["usable", "scored"]].sum()
-    doubtful = int((shares["usable"] < 0.5 * shares["scored"]).sum())
+    doubtful = [str(device) for device in shares.index[shares["usable"] < 0.5 * shares["scored"]]]
     cameras = ask(judged.cameras, filters)
     drifting = cameras[cameras["drift"].notna()]
     unreadable = int(ask(queries.totals, filters).iloc[0]["unreadable"])
@@ -97,27 +97,36 @@ def render() -> None:
                 f"{scored:,}",
                 f"Of {int(hourly['captures'].sum()):,} captures in the chosen time.",
                 f"of {int(hourly['captures'].sum()):,} captures",
+                "screens/captures.py",
+                "Which",
+                share(which="scored"),
             ),
             Figure(
                 "Cameras in doubt",
-                f"{doubtful} of {len(shares)}",
+                f"{len(doubtful)} of {len(shares)}",
                 "Devices with under half of their photos usable, over their last three hours with photos.",
                 "exact",
+                "screens/captures.py" if doubtful else "",
+                "Their photos",
+                share(device=doubtful, order="worst"),
             ),
             Figure(
                 "Cameras drifting",
                 f"{len(drifting)} of {len(cameras)}" if len(cameras) else "unknown",
                 "Devices whose photos on their latest day are not what is normal for them.",
-                "medians of a day" if len(cameras) else "view cameras is not built",
+                f"medians of {show.moment(cameras['day'].max(), '%d %b')}" if len(cameras) else "not built yet",
+                "screens/captures.py" if len(drifting) else "",
+                "Their photos",
+                share(device=[str(device) for device in drifting["device_id"]]),
             ),
             Figure(
                 "Unreadable",
                 f"{unreadable:,}",
                 "Captures of photos whose header passed and whose pixels did not decode.",
                 "exact",
-                "screens/rejected.py",
-                "Why",
-                share(),
+                "screens/captures.py",
+                "Which",
+                share(which="unreadable"),
             ),
         ]
     )
@@ -131,7 +140,7 @@ def render() -> None:
     with spread:
         distribution(filters, trust)
     show.section("Worst photos", "Least likely to be good, first.")
-    worst = ask(queries.captures, filters, order="worst", limit=WORST)
+    worst = ask(found.captures, filters, order="worst", limit=WORST)
     worst = worst[worst["p_good"] < trust]
     if worst.empty:
         st.success("Every photo in this window is usable.", icon=":material/check_circle:")

@@ -14,6 +14,8 @@ from serving.show import Figure
 
 LISTED = 1000
 STATES = {"ok": "replayed", "again": "refused again"}
+OPEN, NAMELESS = "still open", "of unknown origin"
+WHICH = ("", OPEN, NAMELESS)
 PREVIEW_BYTES = 2000
 _PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"II*\x00", b"MM\x00*", b"BM")
 
@@ -28,33 +30,11 @@ def render() -> None:
     if every.empty:
         show.nothing("Nothing was refused in this window.", "Widen the filters to look further back.")
         return
-    reasons = sorted(set(every["reason"]))
-    by_reason = every.groupby("reason", as_index=False).size().rename(columns={"size": "records"})
-    total = int(every["matching"].iloc[0])
+    tally = ask(queries.refusals, chosen())
+    by_reason = tally.groupby("reason", as_index=False)[["records"]].sum()
+    total = int(tally["records"].sum())
     again: dict[str, str] = dict(ask(queries.replays)[["reject_id", "outcome"]].itertuples(index=False))
-    every = every.assign(state=[STATES.get(again.get(name, ""), "open") for name in every["reject_id"]])
-    show.figures(
-        [
-            Figure("Refused", f"{total:,}", "Records and photos in the chosen time.", "exact"),
-            Figure("Reasons", f"{len(reasons)}", "Different reasons."),
-            Figure(
-                "Still open",
-                f"{int((every['state'] != 'replayed').sum()):,}",
-                "Records that no replay has taken in since.",
-                f"{int((every['state'] == 'replayed').sum()):,} replayed",
-            ),
-            Figure(
-                "Devices",
-                f"{every.loc[every['device_id'] != 'unknown', 'device_id'].nunique()}",
-                "Devices that the records name.",
-            ),
-            Figure(
-                "Origin unknown",
-                f"{int((every['device_id'] == 'unknown').sum()):,}",
-                "Records that did not tell their device.",
-            ),
-        ]
-    )
+    headline(tally, with_state(every, again), total)
     left, right = st.columns([2, 3], gap="medium")
     with left:
         show.section("By reason")
@@ -68,16 +48,63 @@ def render() -> None:
             charts.bars_by_hour(hourly.rename(columns={"size": "records"}), "records", "device_id", title="records")
         )
     st.divider()
-    reason = st.selectbox(
+    reasons = sorted(set(by_reason["reason"]))
+    one, other = st.columns(2)
+    reason = one.selectbox(
         "Reason", ["", *reasons], key="reason", bind="query-params", format_func=lambda value: value or "every reason"
     )
-    rows = ask(queries.rejected, chosen(), reason=reason or "", limit=LISTED)
-    rows = rows.assign(state=[STATES.get(again.get(name, ""), "open") for name in rows["reject_id"]])
+    which = other.selectbox(
+        "Records", WHICH, key="records", bind="query-params", format_func=lambda value: value or "every record"
+    )
+    rows = with_state(ask(queries.rejected, chosen(), reason=reason or "", limit=LISTED), again)
+    rows = rows[kept(rows, which or "")].assign(matching=lambda r: len(r) if which else r["matching"])
+    if rows.empty:
+        show.nothing("No such record.", "Choose another reason or other records.")
+        return
     remedies(sorted(set(rows["reason"])), bool(reason))
     replay(reason or "")
     row = pick(rows)
     if row is not None:
         preview(row)
+
+
+def with_state(rows: pd.DataFrame, again: dict[str, str]) -> pd.DataFrame:
+    """The records with their `state`: open, replayed or refused again; `again` has the outcome of each replay."""
+    return rows.assign(state=[STATES.get(again.get(name, ""), "open") for name in rows["reject_id"]])
+
+
+def kept(rows: pd.DataFrame, which: str) -> pd.Series:
+    """Which of the records a word of `WHICH` names."""
+    if which == NAMELESS:
+        return rows["device_id"] == "unknown"
+    return rows["state"] != "replayed" if which == OPEN else pd.Series(True, index=rows.index)
+
+
+def headline(tally: pd.DataFrame, every: pd.DataFrame, total: int) -> None:
+    """The row of figures; `tally` counts all records, `every` has the latest of them."""
+    most = tally.groupby("reason")["records"].sum().sort_values(ascending=False)
+    devices = tally.groupby("device_id")["records"].sum().sort_values(ascending=False)
+    told = devices.drop("unknown", errors="ignore")
+    filtered = [name for name in told.index if name in set(ask(queries.estate)["device_id"])]
+    cut = "" if total == len(every) else f", of the latest {len(every):,}"
+    replayed = int((every["state"] == "replayed").sum())
+    everything = {"reason": "", "records": ""}
+    show.figures(
+        [
+            Figure("Refused", f"{total:,}", "Records and photos in the chosen time.", "exact", to="Every one",
+                   choose=everything),
+            Figure("Reasons", f"{len(most)}", "Different reasons.", f"most often {most.index[0]}",
+                   to=f"Its {most.iloc[0]:,}", choose={**everything, "reason": str(most.index[0])}),
+            Figure("Still open", f"{int(kept(every, OPEN).sum()):,}", "Records that no replay has taken in since.",
+                   f"{replayed:,} replayed{cut}", to="Which", choose={**everything, "records": OPEN}),
+            Figure("Devices", f"{len(told)}", "Devices that the records name.",
+                   f"most often {filtered[0]}" if filtered else "",
+                   to=f"Its {told[filtered[0]]:,}" if filtered else "",
+                   choose={**everything, "device": [filtered[0]]} if filtered else None),
+            Figure("Origin unknown", f"{int(devices.get('unknown', 0)):,}", "Records that did not tell their device.",
+                   to="Which", choose={**everything, "records": NAMELESS}),
+        ]
+    )  # fmt: skip
 
 
 def remedies(reasons: list[str], one: bool) -> None:

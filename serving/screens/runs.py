@@ -14,6 +14,8 @@ from serving.graph import lineage_graph
 from serving.show import Figure
 
 LISTED = 500
+LAST, FAILED, GAPS, BROKEN = "last of each run", "failed", "unaccounted", "broken"
+KINDS = ("", LAST, FAILED, GAPS)
 
 
 def render() -> None:
@@ -52,26 +54,45 @@ def render() -> None:
 
 def headline(rows: pd.DataFrame) -> None:
     """The row of figures."""
-    counted = rows[rows["rows_in"].notna() & (rows["status"] == "ok")]
-    gaps = counted[counted["rows_in"] != counted[["rows_ok", "rows_skipped", "rows_rejected"]].sum(axis=1)]
-    failed = int((rows["status"] == "failed").sum())
+    gaps, failed = len(of_kind(rows, GAPS)), len(of_kind(rows, FAILED))
     broken = ask(queries.checks)
     known = broken[broken["status"] != "ok"]
+    matching = int(rows["matching"].iloc[0])
+    cut = f"of the latest {len(rows):,} steps" if matching > len(rows) else ""
     show.figures(
         [
-            Figure("Runs", f"{rows['run_id'].nunique():,}", "Different runs; each has one or more steps."),
-            Figure("Steps", f"{int(rows['matching'].iloc[0]):,}", "Rows of the ledger."),
-            Figure("Failed steps", f"{failed:,}", "Steps that ended with an error; the last version stayed readable."),
+            Figure(
+                "Runs",
+                f"{rows['run_id'].nunique():,}",
+                "Different runs; each has one or more steps.",
+                cut,
+                to="The last step of each",
+                choose={"steps": LAST},
+            ),
+            Figure("Steps", f"{matching:,}", "Rows of the ledger.", to="Every one", choose={"steps": ""}),
+            Figure(
+                "Failed steps",
+                f"{failed:,}",
+                "Steps that ended with an error; the last version stayed readable.",
+                cut,
+                to="Which",
+                choose={"steps": FAILED} if failed else None,
+            ),
             Figure(
                 "Unaccounted",
-                f"{len(gaps):,}",
+                f"{gaps:,}",
                 "Steps whose rows in differ from ok + skipped + rejected. Must be 0.",
+                cut,
+                to="Which",
+                choose={"steps": GAPS} if gaps else None,
             ),
             Figure(
                 "Checks broken",
                 f"{len(known)} of {len(broken)}" if len(broken) else "unknown",
                 "Rules on the lake's health, at their last check.",
                 "" if len(broken) else "no check has run",
+                to="Which",
+                choose={"checks": BROKEN} if len(known) else None,
             ),
             Figure(
                 f"Last run, {show.moment(rows['started_at'].max(), '%d %b')}",
@@ -84,6 +105,18 @@ def headline(rows: pd.DataFrame) -> None:
             ),
         ]
     )
+
+
+def of_kind(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The steps that a word of `KINDS` names."""
+    if kind == LAST:
+        return rows.drop_duplicates("run_id")
+    if kind == FAILED:
+        return rows[rows["status"] == "failed"]
+    if kind == GAPS:
+        counted = rows[rows["rows_in"].notna() & (rows["status"] == "ok")]
+        return counted[counted["rows_in"] != counted[["rows_ok", "rows_skipped", "rows_rejected"]].sum(axis=1)]
+    return rows
 
 
 def lineage(rows: pd.DataFrame) -> None:
@@ -122,13 +155,20 @@ def checks() -> None:
     if rows.empty:
         return
     show.section("Checks", "Rules on the lake's health, at their last check; those that are broken first.")
+    kept = st.selectbox(
+        "Rules", ["", BROKEN], key="checks", bind="query-params", format_func=lambda v: v or "every rule"
+    )
+    rows = rows[rows["status"] != "ok"] if kept else rows
     rows = rows.assign(at=show.times(rows["checked_at"])).sort_values("status", key=lambda s: s == "ok", kind="stable")
     names = {"status": "Status", "level": "Level", "rule": "Rule", "value": "Value", "limit": "Limit"}
     show.table(rows, {**names, "at": "Checked (UTC)", "detail": "Detail"}, name="checks")
 
 
 def steps(rows: pd.DataFrame) -> None:
-    """Every step with its counts, newest first."""
+    """The steps with their counts, newest first."""
+    kind = st.selectbox("Steps", KINDS, key="steps", bind="query-params", format_func=lambda v: v or "every step")
+    matching = int(rows["matching"].iloc[0]) if not kind else None
+    rows = of_kind(rows, kind or "")
     rows = rows.assign(
         at=show.times(rows["started_at"]),
         read=[show.size(v) for v in rows["bytes_in"]],
@@ -158,7 +198,6 @@ def steps(rows: pd.DataFrame) -> None:
         "detail": "Detail",
     }
     formats = {"seconds": "%.2f"}
-    matching = int(rows["matching"].iloc[0])
     show.table(rows, {**names, **counts, **traces}, matching=matching, formats=formats, name="runs")
 
 

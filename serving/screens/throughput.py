@@ -7,19 +7,12 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from serving import charts, data, flow, live, queries, show
+from serving import charts, data, flow, found, live, queries, show, stages
 from serving.data import ask
 from serving.filters import chosen, share
 from serving.show import Figure
 
 STAGES = {"capture_to_receipt": "Capture to receipt", "receipt_to_view": "Receipt to view"}
-ABOUT = {
-    "captured": "Records that devices told of: those archived and those refused.",
-    "received": "Records that arrived. The time is from the camera to us: network and retries of the device.",
-    "archived": "Captures in master. The time is from receipt to the end of the run that took them in.",
-    "scored": "Captures whose photo was measured. The time is from being archived to the end of the run that scored.",
-    "in view": "Captures whose facings the inventory shows. The time is from being scored to the end of that rebuild.",
-}
 
 
 def render() -> None:
@@ -37,7 +30,7 @@ def render() -> None:
     now = data.live_figures(chosen(), ask(queries.trust_threshold))
     through = ask(flow.stages, chosen())
     headline(hourly, now, through.refused)
-    diagram(through)
+    stages.draw(through)
     st.info(bottleneck(through, hourly), icon=":material/hourglass_top:")
     both_layers(now)
     beside_the_past(now)
@@ -54,8 +47,10 @@ def render() -> None:
 def headline(hourly: pd.DataFrame, now: live.Live | None, refusals: int) -> None:
     """The row of figures, both layers together where there are two."""
     totals = ask(queries.totals, chosen()).iloc[0]
-    captures, twice = int(totals["captures"]), int(totals["captures"] - totals["images"])
-    late = int((hourly if now is None else now.hourly)["late"].sum())
+    captures, photos = int(totals["captures"]), int(totals["images"])
+    twice = captures - photos
+    archived = ask(found.count, chosen(), "late")
+    late = archived if now is None else int(now.hourly["late"].sum())
     show.figures(
         [
             Figure(
@@ -72,12 +67,18 @@ def headline(hourly: pd.DataFrame, now: live.Live | None, refusals: int) -> None
                 f"{twice:,}",
                 "Captures beyond the first with the same content: sent twice, or the same scene; stored once.",
                 show.percent(twice, captures),
+                "screens/captures.py",
+                "Which",
+                share(which="repeated photo"),
             ),
             Figure(
                 "Late",
-                show.percent(late, captures),
+                show.percent(late, captures if now is None else now.captures),
                 "Captures that arrived later than allowed.",
-                f"{late:,} captures",
+                f"{late:,} captures" + ("" if late == archived else f", {archived:,} archived"),
+                "screens/captures.py",
+                "Which",
+                share(which="late"),
             ),
             Figure(
                 "Refused",
@@ -88,43 +89,17 @@ def headline(hourly: pd.DataFrame, now: live.Live | None, refusals: int) -> None
                 "Why",
                 share(),
             ),
-            Figure("Volume", show.size(float(hourly["bytes"].sum())), "Bytes of distinct photos.", "in the views"),
+            Figure(
+                "Volume",
+                show.size(float(hourly["bytes"].sum())),
+                "Bytes of distinct photos, as the last rebuild of throughput counted them.",
+                f"{photos:,} photos",
+                "screens/captures.py",
+                "Photos",
+                share(which="distinct photo"),
+            ),
         ]
     )
-
-
-def diagram(through: flow.Flow) -> None:
-    """The stages in a row, with what each counts, how long it took, and what left the way there."""
-    show.section("From the camera into the views", "Times: median, and what 99 of 100 stay under.")
-    lost = {
-        "archived": (through.refused, "refused", "screens/rejected.py"),
-        "scored": (through.unreadable, "unreadable", "screens/rejected.py"),
-        "in view": (through.unseen, "without annotation", ""),
-    }
-    worst = through.bottleneck
-    with st.container(horizontal=True, gap="small"):
-        for stage in through.stages:
-            with st.container(border=True, width="stretch", height="stretch", gap="xxsmall"):
-                st.metric(
-                    f"{'' if stage.name == 'captured' else '→ '}{stage.name}",
-                    f"{stage.count:,}",
-                    help=ABOUT[stage.name],
-                )
-                if stage.p50_s is not None:
-                    if stage is worst:
-                        st.markdown(":orange-badge[bottleneck]")
-                    st.caption(f"after {show.span(stage.p50_s)}; 99 %: {show.span(stage.p99_s)}")
-                elif stage.name != "captured":
-                    st.caption("time not told by any run")
-                count, what, page = lost.get(stage.name, (0, "", ""))
-                if stage.name == "scored" and through.waiting:
-                    st.caption(f"{through.waiting:,} waiting")
-                if stage.name == "in view" and through.unbuilt:
-                    st.caption(f"{through.unbuilt:,} wait for the next rebuild")
-                if count and page:
-                    st.page_link(page, label=f"{count:,} {what}", icon=":material/call_split:", query_params=share())
-                elif count:
-                    st.caption(f"{count:,} {what}")
 
 
 def weighted(rows: pd.DataFrame, column: str) -> float:
@@ -217,11 +192,11 @@ def latencies(hourly: pd.DataFrame) -> None:
 def refused() -> None:
     """Refused by reason."""
     show.section("Refused, by reason")
-    rows = ask(queries.rejected, chosen())
+    rows = ask(queries.refusals, chosen())
     if rows.empty:
         st.caption("Nothing was refused.")
         return
-    by_reason = rows.groupby("reason", as_index=False).size().rename(columns={"size": "records"})
+    by_reason = rows.groupby("reason", as_index=False)[["records"]].sum()
     st.altair_chart(charts.counts(by_reason, "reason", "records"))
     st.page_link("screens/rejected.py", label="What they are", icon=":material/arrow_forward:", query_params=share())
 
