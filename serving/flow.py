@@ -7,7 +7,7 @@ capture finished; what no run tells has no time, and no time is not zero.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pandas as pd
 
@@ -100,6 +100,25 @@ def stages(reader: Reader, filters: Filters) -> Flow:
         waiting=int(row["waiting"]),
         unbuilt=int(row["unbuilt"]),
     )
+
+
+def behind(reader: Reader, filters: Filters, step: str) -> datetime | None:
+    """When the last rebuild of a view pinned its sources, where captures of the window came in after that.
+
+    None where it covers them all, or no run tells.
+    """
+    found = reader.frame(
+        f"""
+        WITH built AS (SELECT max(pinned_at) AS moment FROM runs WHERE step = $step AND status = 'ok'),
+        taken AS (SELECT max(finished_at) AS moment FROM runs WHERE step IN ('ingest', 'archive') AND status = 'ok'
+                  AND finished_at <= (SELECT moment FROM built)),
+        newest AS (SELECT max(received_at) AS moment FROM captures WHERE {filters.where()})
+        SELECT built.moment FROM built, taken, newest
+        WHERE built.moment IS NOT NULL AND newest.moment > taken.moment
+        """,
+        filters.params(step=step),
+    )
+    return None if found.empty else pd.Timestamp(found["moment"].iloc[0]).to_pydatetime()
 
 
 def _times(name: str) -> str:

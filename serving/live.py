@@ -73,6 +73,12 @@ def _known(value: float | None) -> float | None:
     return None if value is None or pd.isna(value) else float(value)
 
 
+def refused_note(now: Live | None, archived: int) -> str:
+    """How sure a count of refused records is, and how many more of the window only the speed layer knows."""
+    more = 0 if now is None else int(now.hourly["rejected"].sum()) - archived
+    return f"exact; {more:,} more live" if more > 0 else "exact"
+
+
 def agreement(reader: Reader, filters: Filters, threshold: float) -> tuple[Estimate, float | None]:
     """Photos that both layers scored: the share with the same verdict, and the mean difference of p_good (0 to 1)."""
     row = reader.frame(

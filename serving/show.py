@@ -135,6 +135,11 @@ def sure(estimate: Estimate) -> str:
     return f"{estimate.span}, {how}" if estimate.span else "exact" if estimate.basis == "bounds" else "a sample"
 
 
+def aged(note: str, built_at: datetime | None) -> str:
+    """A figure's note, with the age of the view that it rests on where that is older than the page."""
+    return note if built_at is None else f"{note}; view as of {moment(built_at)}"
+
+
 def nothing(what: str, remedy: str, command: str | None = None) -> None:
     """Says that there is nothing to draw, why, and what to do about it."""
     st.info(f"**{inert(what)}** {inert(remedy)}", icon=":material/info:")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from serving import charts, retail, shelf, show
+from serving import charts, flow, retail, shelf, show
 from serving.data import ask
 from serving.filters import chosen, share
 from serving.show import Figure
@@ -72,7 +72,7 @@ def headline(places: pd.DataFrame) -> None:
                 "Availability",
                 available.text,
                 f"Planned places with a facing, of {int(available.whole):,} known.",
-                show.sure(available),
+                show.aged(show.sure(available), ask(flow.behind, chosen(), "inventory")),
                 "screens/captures.py",
                 "Photos",
                 share(),

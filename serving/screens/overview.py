@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import streamlit as st
 
-from serving import attention, charts, data, judged, queries, retail, show
+from serving import attention, charts, data, flow, judged, queries, retail, show
 from serving.data import ask
 from serving.figures import sampled
 from serving.filters import chosen, share, window
-from serving.live import Live
+from serving.live import Live, refused_note
 from serving.show import Figure
 
 SHOWN = 12
@@ -23,17 +23,17 @@ def render() -> None:
     filters = chosen()
     data.live_ahead()
     places = ask(retail.places, filters)
-    flow = ask(queries.throughput, filters)
+    hourly = ask(queries.throughput, filters)
     rejects = ask(queries.rejected, filters)
     estate = selected(ask(queries.estate))
     show.header("Overview", "How the stores stand now, and what needs attention first.")
     now = data.live_figures(filters, ask(queries.trust_threshold))
     headline(places, estate, rejects, now)
-    if flow.empty and places.empty:
+    if hourly.empty and places.empty:
         show.nothing("No views in this window.", "Widen the time, or build the views:", "facings rebuild --lake LAKE")
         return
     listing(ask(attention.findings, filters))
-    trends(flow if now is None else now.hourly)
+    trends(hourly if now is None else now.hourly)
 
 
 def selected(estate: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame, 
                 available.text,
                 f"Planned SKUs with a facing, of {int(available.whole):,} that a trusted photo shows. The bounds hold"
                 " whatever the shelves that can't be seen hold.",
-                show.sure(available),
+                show.aged(show.sure(available), ask(flow.behind, filters, "inventory")),
                 "screens/inventory.py",
                 "By shelf",
                 share(),
@@ -109,7 +109,7 @@ def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame, 
                 "Refused",
                 f"{int(rejects['matching'].iloc[0]) if len(rejects) else 0:,}",
                 "Records and photos refused in the chosen time.",
-                "exact",
+                refused_note(now, int(rejects["matching"].iloc[0]) if len(rejects) else 0),
                 "screens/rejected.py",
                 "Why",
                 share(),
@@ -146,12 +146,12 @@ def listing(findings: list[attention.Finding]) -> None:
         st.caption(f"Showing {SHOWN} of {len(findings)}. Choose a store to see its own.")
 
 
-def trends(flow: pd.DataFrame) -> None:
+def trends(arrived: pd.DataFrame) -> None:
     """Three small charts: availability, usable photos, captures."""
     filters = chosen()
     quality = ask(judged.quality_by_device, filters).groupby("hour", as_index=False)[["usable", "scored"]].sum()
     quality = quality[quality["scored"] > 0].assign(share=lambda q: q["usable"] / q["scored"])
-    hourly = flow.groupby("hour", as_index=False)[["captures", "late"]].sum()
+    hourly = arrived.groupby("hour", as_index=False)[["captures", "late"]].sum()
     drawn = [
         ("On-shelf availability", ask(retail.availability_by_hour, filters), "available", True),
         ("Usable photos", quality, "share", True),

@@ -66,7 +66,7 @@ def headline(rows: pd.DataFrame) -> None:
                 f"{rows['run_id'].nunique():,}",
                 "Different runs; each has one or more steps.",
                 cut,
-                to="The last step of each",
+                to="Last steps",
                 choose={"steps": LAST},
             ),
             Figure("Steps", f"{matching:,}", "Rows of the ledger.", to="Every one", choose={"steps": ""}),

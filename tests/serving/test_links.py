@@ -136,7 +136,7 @@ def test_captures_of_a_day_list_a_day(open_page, uri: str):
         ("rejected", "Devices", "Its 1", 1),
         ("rejected", "Still open", "Which", 2),
         ("rejected", "Origin unknown", "Which", 1),
-        ("runs", "Runs", "The last step of each", 4),
+        ("runs", "Runs", "Last steps", 4),
         ("runs", "Steps", "Every one", 10),
         ("runs", "Failed steps", "Which", 1),
         ("runs", "Unaccounted", "Which", 1),
