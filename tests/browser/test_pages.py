@@ -129,6 +129,23 @@ def test_a_finding_leads_to_its_page_with_its_filter(tab, dashboard: str):
     assert tab.faults == []
 
 
+def test_a_figure_leads_to_what_it_counts_and_the_url_keeps_it(tab, dashboard: str):
+    page = tab.page
+    page.goto(f"{dashboard}/throughput")
+    whole(page)
+    shots.figure(page, "Late").locator("xpath=ancestor::*[.//a][1]").get_by_role("link", name="Which").click()
+    page.wait_for_url("**/captures*which=late*")
+    whole(page)
+    expect(page.get_by_role("heading", name="cooler-3 at 02 Mar 2026 11:55:00 UTC")).to_be_visible()
+    page.goto(f"{dashboard}/rejected")
+    whole(page)
+    page.get_by_role("button", name="Its 1").first.click()
+    page.wait_for_url("**/rejected*reason=invalid-field*")
+    whole(page)
+    expect(page.get_by_role("heading", name="What was refused: invalid-field")).to_be_visible()
+    assert tab.faults == []
+
+
 def test_the_photo_shows_with_its_boxes_and_crops(tab, dashboard: str):
     page = tab.page
     page.goto(f"{dashboard}/captures?capture=c-cooler-4-03")
