@@ -88,8 +88,9 @@ def run_evaluate(
     model: Path | None,
     cameras: Sequence[Path],
     size: EvaluationSize,
+    timing: bool = True,
 ) -> EvaluationReport:
-    """Evaluate with the settings of this process and write the report.
+    """Evaluate with the settings of this process and write the report; without seconds unless `timing`.
 
     Raises NoPhotos, and SameSeed where the model was trained with this seed.
     """
@@ -97,11 +98,12 @@ def run_evaluate(
     limits = _limits(settings)
     parts = evaluation_parts(folders, seed, size, seen=seen, cameras=cameras, limits=limits, progress=progress)
     sources = " ".join(folder.name + "/" for folder in folders) + "".join(f" --camera {c.name}/" for c in cameras)
+    untimed = "" if timing else " --no-timing"
     figures = evaluate(asked, Model.load(BASELINE), parts, seed) | {
         "training": asked.document()["training"],
-        "seconds_per_megapixel": _timed(folders, seed, size, seen, limits),
+        "seconds_per_megapixel": _timed(folders, seed, size, seen, limits) if timing else {},
         "command": f"facings evaluate {sources} --seed {seed} --small {size.small} --large {size.large}"
-        f" --renders {size.renders} --peers-every {size.peers_every} --out {out.name}/",
+        f" --renders {size.renders} --peers-every {size.peers_every}{untimed} --out {out.name}/",
     }
     return EvaluationReport(str(write_report(figures, out)), figures, goals(figures))
 

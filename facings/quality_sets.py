@@ -24,6 +24,7 @@ Progress = Callable[[str, int, int], None]
 LARGE_PX = 4000  # 12 megapixels
 LARGEST_PX = 4300
 _CROPS_A_FRAME = 5
+_MILDNESS = 1.5  # of what is taught on scenes: large photos of mild damage are the hardest to tell
 _PHOTOS_A_PATTERN = 4  # one of each surface and pattern for every fourth photo
 
 
@@ -57,7 +58,9 @@ def training_examples(
     hard = scenes.hard(len(photos) // _PHOTOS_A_PATTERN, np.random.default_rng([seed, 9]))
     found = [
         make_examples(photos, seed, copies=2, good_copies=4, progress=_told(progress, "photos", len(photos))),
-        make_examples(composed, seed + 10_000, good_copies=2, progress=_told(progress, "scenes", 0)),
+        make_examples(
+            composed, seed + 10_000, good_copies=2, mildness=_MILDNESS, progress=_told(progress, "scenes", 0)
+        ),
         make_examples(deceptive, seed + 30_000, progress=_told(progress, "surfaces and patterns", 0)),
         make_examples(hard, seed + 40_000, progress=_told(progress, "hard ones", 0)),
     ]

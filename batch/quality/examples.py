@@ -39,8 +39,10 @@ UNTAUGHT: dict[str, tuple[str, ...]] = {
     "moire": ("stripes",),
 }
 _SMALLEST_PX = 300
+_BEFORE_THE_SENSOR = ("blur", "motion")  # a camera sharpens and compresses what its lens and shutter have let through
 
 Also = Callable[[bytes], Mapping[str, float]]
+Look = Callable[[Pixels, np.random.Generator], Pixels]
 
 
 @dataclass(frozen=True)
@@ -94,18 +96,22 @@ def make_examples(
     families: Mapping[str, tuple[str, ...]] = TAUGHT,
     keep_size: bool = False,
     looks: bool = True,
+    mildness: float = 1.0,
     also: Also | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Examples:
     """`copies` examples of every kind of damage and `good_copies` without, of every photo.
 
     Each has the look of a camera of its own, unless not `looks`, and goes through a JPEG as that would write it.
-    `keep_size` keeps the photos' sizes, which else vary between half and all of it. `also` adds numbers of
-    its own from the JPEG. Raises ValueError where `photos` is empty.
+    `keep_size` keeps the photos' sizes, which else vary between half and all of it. Severities are even numbers to the
+    power of `mildness`: above 1, mild ones come more often. `also` adds numbers of its own from the JPEG.
+    Raises ValueError where `photos` is empty.
     """
     rows: list[Example] = []
     shown: set[str] = set()
-    digest = hashlib.sha256(f"{seed}/{copies}/{good_copies}/{sorted(families.items())}/{WORKING_PX}".encode())
+    digest = hashlib.sha256(
+        f"{seed}/{copies}/{good_copies}/{sorted(families.items())}/{WORKING_PX}/{looks}/{mildness}".encode()
+    )
     for index, photo in enumerate(photos):
         digest.update(photo.rgb.tobytes())
         shown.update(photo.parts)
@@ -115,9 +121,9 @@ def make_examples(
             wanted += [(kind, families[kind][int(rng.integers(len(families[kind])))]) for _ in range(copies)]
         rgb = photo.rgb if keep_size else _rescaled(photo.rgb, rng)
         for kind, family in wanted:
-            severity = float(rng.uniform()) if family else 0.0
-            looked = cameras.look(rgb, rng) if looks else rgb
-            seen = degrade(looked, kind, severity, rng, family) if family else still_good(looked, rng)
+            severity = float(rng.uniform()) ** mildness if family else 0.0
+            look = cameras.look if looks else _as_it_is
+            seen = damaged(rgb, kind, family, severity, rng, look) if family else still_good(rgb, rng, look)
             data = cameras.stored(seen, rng)
             measured = measure(decode_grey(data, read_header(data)))
             more = dict(also(data)) if also is not None else {}
@@ -129,8 +135,22 @@ def make_examples(
     return Examples(tuple(rows), tuple(sorted(shown)), digest.hexdigest()[:16])
 
 
-def still_good(rgb: Pixels, rng: np.random.Generator) -> Pixels:
-    """A good photo as cameras differ: in light, contrast, softness, sharpening and noise. See `imaging.degrade`."""
+def _as_it_is(rgb: Pixels, rng: np.random.Generator) -> Pixels:
+    return rgb
+
+
+def damaged(rgb: Pixels, kind: str, family: str, severity: float, rng: np.random.Generator, look: Look) -> Pixels:
+    """`rgb` damaged as `imaging.degrade` does. `look` is laid on behind the lens and the shutter, before the rest."""
+    if kind in _BEFORE_THE_SENSOR:
+        return look(degrade(rgb, kind, severity, rng, family), rng)
+    return degrade(look(rgb, rng), kind, severity, rng, family)
+
+
+def still_good(rgb: Pixels, rng: np.random.Generator, look: Look = _as_it_is) -> Pixels:
+    """A good photo as cameras differ: in light, contrast, softness, sharpening and noise. See `imaging.degrade`.
+
+    `look` is laid on behind the lens.
+    """
     unit = max(1.0, max(rgb.shape[:2]) / WORKING_PX)
     seen = rgb
     chance = rng.uniform(size=4)
@@ -139,6 +159,7 @@ def still_good(rgb: Pixels, rng: np.random.Generator) -> Pixels:
     elif chance[0] < 0.45:
         soft = cv2.GaussianBlur(seen, (0, 0), 1.0)
         seen = np.asarray(cv2.addWeighted(seen, 1.5, soft, -0.5, 0), np.uint8)
+    seen = look(seen, rng)
     if chance[1] < 0.7:
         seen = to_pixels(to_light(seen) * np.float32(2.0 ** rng.uniform(-1.0, 0.5)))
     if chance[2] < 0.4:

@@ -87,6 +87,10 @@ def evaluate(
     large: Annotated[int, typer.Option(min=0, help="Shelves of 12 megapixels to put together.")] = 12,
     renders: Annotated[int, typer.Option(min=0, help="Renders of the demo.")] = 16,
     peers_every: Annotated[int, typer.Option(min=0, help="Peers look at one small photo in so many; 0 for none.")] = 6,
+    timing: Annotated[
+        bool,
+        typer.Option("--timing/--no-timing", help="Take seconds a megapixel; not on a busy machine."),
+    ] = True,
     only_timing: Annotated[
         bool, typer.Option("--only-timing", help="Take the seconds of the report in --out again, on an idle machine.")
     ] = False,
@@ -105,7 +109,9 @@ def evaluate(
         if only_timing:
             report = run_timing(photos, out, seed, settings, model=model)
         else:
-            report = run_evaluate(photos, out, seed, settings, progress, model=model, cameras=camera or [], size=size)
+            report = run_evaluate(
+                photos, out, seed, settings, progress, model=model, cameras=camera or [], size=size, timing=timing
+            )
     if json:
         print_json(report.figures)
         return

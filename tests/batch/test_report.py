@@ -148,11 +148,16 @@ def test_train_then_evaluate_by_command(folder, tmp_path):
     assert trained["model_id"].startswith("network-")
     assert baseline.exists()
     sizes = ("--small", "2", "--large", "0", "--renders", "0", "--peers-every", "0")
-    told = run("evaluate", str(folder), "--model", str(model), "--out", str(out), *sizes)
+    asked = ("evaluate", str(folder), "--model", str(model), "--out", str(out))
+    told = run(*asked, *sizes)
     assert told["model_id"] == trained["model_id"]
     assert told["parts"]["350 px"]["photos"] == 2
     assert (out / "report.md").exists()
-    again = run("evaluate", str(folder), "--model", str(model), "--out", str(out), "--only-timing")
+    untimed = run(*asked, *sizes, "--no-timing")
+    assert untimed["seconds_per_megapixel"] == {}
+    assert untimed["parts"] == told["parts"]
+    assert " --no-timing " in (out / "report.md").read_text(encoding="utf-8")
+    again = run(*asked, "--only-timing")
     assert again["parts"] == told["parts"]
     assert again["seconds_per_megapixel"]["350 px"].keys() == told["seconds_per_megapixel"]["350 px"].keys()
 

@@ -51,11 +51,11 @@ def test_plain_surfaces_are_not_flagged(model):
     plain = [
         patterns.surface(rng, name)[0]
         for name in (*patterns.SURFACES, *patterns.HARD_SURFACES, *patterns.OTHER_SURFACES)
-        for _ in range(8)
+        for _ in range(32)  # 192: of 48, three flagged by chance would be 6 %
     ]
     made = make_examples([GoodPhoto("plain", rgb, (), ()) for rgb in plain], SEED)
     flagged = model.predict(made.measurements)[:, 0] < 0.5
-    assert flagged.mean() <= 0.05
+    assert flagged.mean() <= 0.04
 
 
 def test_periodic_shelves_are_not_flagged(model, shelves):
@@ -74,7 +74,7 @@ def test_what_hides_a_part_of_the_photo_is_found(model, shelves, family):
     rows = []
     for photo in shelves:
         rows += [photo.rgb, FAMILIES["blur"][family](photo.rgb, 0.8, rng)]
-    made = make_examples([GoodPhoto("plain", rgb, (), ()) for rgb in rows], SEED, looks=False)
+    made = make_examples([GoodPhoto("plain", rgb, (), ()) for rgb in rows], SEED)
     p_good = model.predict(made.measurements)[:, 0]
     assert (p_good[1::2] < 0.5).mean() >= 0.7
     assert (p_good[::2] >= 0.5).mean() >= 0.8

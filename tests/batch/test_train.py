@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from batch.quality import patterns, scenes
-from batch.quality.examples import TAUGHT, UNTAUGHT, Examples, make_examples, still_good
+from batch.quality.examples import TAUGHT, UNTAUGHT, Examples, damaged, make_examples, still_good
 from batch.quality.labelled import LabelsError, labelled_examples, read_labels
 from batch.quality.scenes import GoodPhoto, compose, digest, montage, read_folder, without
 from batch.quality.train import train, train_baseline
@@ -134,6 +134,30 @@ def test_good_photos_stay_good():
         seen = still_good(rgb, np.random.default_rng(seed))
         assert seen.shape == rgb.shape
         assert np.abs(seen.astype(int) - rgb).mean() < 45
+
+
+@pytest.mark.parametrize("kind", CLASSES[1:])
+def test_a_camera_sharpens_behind_its_lens_and_before_its_sensor_is_drowned(kind):
+    rgb = corpus.scene(180, 140)
+    given = []
+
+    def look(seen, rng):
+        given.append(seen)
+        return np.zeros_like(seen)
+
+    seen = damaged(rgb, kind, TAUGHT[kind][0], 0.5, np.random.default_rng(1), look)
+    behind = kind in ("blur", "motion")
+    assert np.array_equal(given[0], rgb) is not behind
+    assert not behind or not seen.any()  # nothing is blurred any more after the look
+    assert len(given) == 1
+
+
+def test_mild_damage_can_be_made_to_come_more_often():
+    even, mild = (
+        [row.severity for row in make_examples(photos(4), 1, mildness=power).rows if row.family] for power in (1.0, 3.0)
+    )
+    assert np.mean(mild) < 0.6 * np.mean(even)
+    assert min(mild) >= 0
 
 
 def test_photos_of_a_lake_that_people_labelled_are_learnt_from(tmp_path: Path, examples):
