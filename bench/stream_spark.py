@@ -22,7 +22,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from batch.engines.spark_session import DELTA_PACKAGE, check_java
+from batch.engines.spark_session import DELTA_CONF, check_java
 from bench.peak import cpu_s
 
 FILES_A_BATCH = 10
@@ -36,10 +36,8 @@ def open_session() -> SparkSession:
     check_java()
     conf = {
         "spark.master": f"local[{os.cpu_count()}]",
-        "spark.jars.packages": DELTA_PACKAGE,
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.databricks.delta.snapshotPartitions": "2",  # measured: DESIGN.md's facts
+        **DELTA_CONF,
+        "spark.databricks.delta.snapshotPartitions": "2",  # by default 50 tasks, for a log of a few commits
         "spark.sql.shuffle.partitions": "4",
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.enabled": "false",

@@ -17,6 +17,11 @@ from lake import FacingsError
 
 JAVA = (17, 21)
 DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"  # for SQL of your own on the lake; a rebuild needs no jar
+DELTA_CONF = {  # of a session that reads and writes Delta by itself
+    "spark.jars.packages": DELTA_PACKAGE,
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
 
 # Why each: docs/engines.md. A user's own --conf goes before them.
 CONF = {

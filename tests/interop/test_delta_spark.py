@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from batch.engines.spark_session import DELTA_PACKAGE, check_java
+from batch.engines.spark_session import DELTA_CONF, check_java
 from lake import CommitConflict, Lake
 from tests.batch.build import DAY, Clock, at, lake_at, photo, put_boxes, put_capture, put_image, rows, run
 from tests.sparks import SMALL, end_jvm
@@ -26,9 +26,7 @@ def spark() -> Iterator[SparkSession]:
     end_jvm()  # one that another test left was started without the jar
     conf = {
         **SMALL,
-        "spark.jars.packages": DELTA_PACKAGE,
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        **DELTA_CONF,
         "spark.sql.session.timeZone": "UTC",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.log.level": "ERROR",
