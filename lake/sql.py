@@ -5,7 +5,7 @@ Table names: the last part for master and runs (`captures`), with its folder for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -18,6 +18,7 @@ from lake.errors import QueryError
 _MACROS = ("CREATE MACRO unix_micros(t) AS epoch_us(t)", "CREATE MACRO array_size(a) AS len(a)")
 
 
+_CODE = pa.dictionary(pa.int32(), pa.string())
 _AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
 
 
@@ -28,16 +29,29 @@ class Frugal(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no type
     """
 
     @classmethod
-    def of(cls, dataset: ds.Dataset, known: dict[str, ds.Fragment] | None = None) -> Frugal:
+    def of(
+        cls, dataset: ds.Dataset, known: dict[str, ds.Fragment] | None = None, coded: Collection[str] = ()
+    ) -> Frugal:
         """The same rows. `known` keeps the table's files from version to version, each by its path.
 
         A file never changes, and what was read of its footer stays with it: so a new version costs what is new.
+        Text of the columns in `coded` comes as codes into the texts of its row group: where each stands in many rows,
+        reading it took a fifth of the time.
         """
-        files = {each.path: (known or {}).get(each.path, each) for each in dataset.get_fragments()}
+        form, schema = dataset.format, dataset.schema
+        if coded:
+            form = ds.ParquetFileFormat(dictionary_columns=set(coded))
+            schema = pa.schema([each.with_type(_CODE) if each.name in coded else each for each in schema])
+        files = {}
+        for each in dataset.get_fragments():
+            found = (known or {}).get(each.path)
+            if found is None and coded:
+                found = form.make_fragment(each.path, dataset.filesystem, each.partition_expression)
+            files[each.path] = each if found is None else found
         if known is not None:
             known.clear()
             known.update(files)
-        return cls(list(files.values()), dataset.schema, dataset.format, dataset.filesystem)
+        return cls(list(files.values()), schema, form, dataset.filesystem)
 
     def scanner(self, **options: Any) -> ds.Scanner:
         """A scan with these options."""

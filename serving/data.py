@@ -35,6 +35,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _VERSIONS_TTL_S = 2
 _AHEAD = ThreadPoolExecutor(2, "live")
+_CODED = {"views/inventory": ("capture_id", "store_id", "device_id", "sku")}  # a capture has a row for each SKU
 _AT_VERSION = re.compile(r"([a-z]+(?:/[a-z_]+)?)@(\d+)")
 
 
@@ -91,7 +92,7 @@ def _files(uri: str, name: str) -> dict[str, Any]:
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _dataset(uri: str, name: str, version: int) -> Frugal:
-    return Frugal.of(open_lake(uri).dataset(name, version), _files(uri, name))
+    return Frugal.of(open_lake(uri).dataset(name, version), _files(uri, name), _CODED.get(name, ()))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

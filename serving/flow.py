@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from serving.queries import Filters, Reader, refusals
+from serving.covers import TAKES_IN, UNBUILT, covered
+from serving.queries import Filters, Reader, named, refusals, scored, seen
 
 STAGES = ("captured", "received", "archived", "scored", "in view")
 WEEKS, DAYS = 4, 6
@@ -47,28 +48,25 @@ class Flow:
 
 def stages(reader: Reader, filters: Filters) -> Flow:
     """The flow of the captures taken in the window."""
-    row = reader.frame(
-        f"""
-        WITH c AS (SELECT capture_id, sha256, captured_at, received_at FROM captures WHERE {filters.where()}),
-        seen AS (SELECT DISTINCT capture_id FROM views_inventory WHERE {filters.where()} AND facings IS NOT NULL),
-        ingests AS (SELECT finished_at AS at FROM runs WHERE step IN ('ingest', 'archive') AND status = 'ok'),
+    text = f"""
+        WITH ingests AS (SELECT finished_at AS at FROM runs WHERE {TAKES_IN}),
         scorings AS (SELECT pinned_at, finished_at AS at FROM runs
                      WHERE step = 'quality' AND status = 'ok' AND pinned_at IS NOT NULL),
         views AS (SELECT pinned_at, finished_at AS at FROM runs
                   WHERE step = 'inventory' AND status = 'ok' AND pinned_at IS NOT NULL),
-        archived AS (SELECT c.*, i.at AS archived_at FROM c ASOF LEFT JOIN ingests i ON c.received_at <= i.at),
-        scored AS (SELECT a.*, s.at AS scored_at FROM archived a
-                   ASOF LEFT JOIN scorings s ON a.archived_at <= s.pinned_at),
-        viewed AS (SELECT s.*, v.at AS viewed_at FROM scored s ASOF LEFT JOIN views v ON s.archived_at <= v.pinned_at),
+        -- When what an ingest took in was scored, and in view: by the first rebuild that pinned its sources after it.
+        steps AS (
+            SELECT i.at AS archived_at, s.at AS scored_at, v.at AS viewed_at FROM ingests i
+            ASOF LEFT JOIN scorings s ON i.at <= s.pinned_at ASOF LEFT JOIN views v ON i.at <= v.pinned_at
+        ),
         told AS (
             SELECT epoch(received_at) - epoch(captured_at) AS receipt_s,
                    epoch(archived_at) - epoch(received_at) AS archive_s,
-                   CASE WHEN q.sha256 IS NOT NULL THEN epoch(scored_at) - epoch(archived_at) END AS score_s,
+                   CASE WHEN p_good IS NOT NULL THEN epoch(scored_at) - epoch(archived_at) END AS score_s,
                    CASE WHEN s.capture_id IS NOT NULL THEN epoch(viewed_at) - epoch(scored_at) END AS view_s,
-                   q.sha256 IS NOT NULL AS scored, u.sha256 IS NOT NULL AS unreadable, s.capture_id IS NOT NULL AS seen,
-                   viewed_at IS NULL AND EXISTS (SELECT 1 FROM views) AS unbuilt
-            FROM viewed c LEFT JOIN (SELECT sha256 FROM views_quality) q ON q.sha256 = c.sha256
-            LEFT JOIN views_unreadable u ON u.sha256 = c.sha256 LEFT JOIN seen s ON s.capture_id = c.capture_id
+                   p_good IS NOT NULL AS scored, unreadable, s.capture_id IS NOT NULL AS seen, {UNBUILT} AS unbuilt
+            FROM given c ASOF LEFT JOIN steps t ON c.received_at <= t.archived_at
+            LEFT JOIN ({seen(filters)}) s ON s.capture_id = c.capture_id
         )
         SELECT count(*) AS archived, count(*) FILTER (scored) AS scored, count(*) FILTER (unreadable) AS unreadable,
                count(*) FILTER (seen) AS seen, count(*) FILTER (scored AND NOT seen AND NOT unbuilt) AS unseen,
@@ -76,14 +74,14 @@ def stages(reader: Reader, filters: Filters) -> Flow:
                count(*) FILTER (NOT scored AND NOT unreadable) AS waiting,
                {_times("receipt")}, {_times("archive")}, {_times("score")}, {_times("view")}
         FROM told
-        """,
-        filters.params(),
-    ).iloc[0]
+        """
+    values = named(text, filters.params(**covered(reader, "inventory").params()))
+    row = reader.frame(text, values, scored(reader, filters)).iloc[0]
     lost = int(refusals(reader, filters)["records"].sum())
 
     def seconds(name: str) -> tuple[float | None, float | None]:
-        p50, p99 = (row[f"{name}_{p}"] for p in ("p50", "p99"))
-        return (None, None) if pd.isna(p50) else (max(0.0, float(p50)), max(0.0, float(p99)))
+        found = row[f"{name}_s"]
+        return (None, None) if found is None else (max(0.0, float(found[0])), max(0.0, float(found[1])))
 
     told = int(row["archived"]) + lost
     return Flow(
@@ -107,22 +105,14 @@ def behind(reader: Reader, filters: Filters, step: str) -> datetime | None:
 
     None where it covers them all, or no run tells.
     """
-    found = reader.frame(
-        f"""
-        WITH built AS (SELECT max(pinned_at) AS moment FROM runs WHERE step = $step AND status = 'ok'),
-        taken AS (SELECT max(finished_at) AS moment FROM runs WHERE step IN ('ingest', 'archive') AND status = 'ok'
-                  AND finished_at <= (SELECT moment FROM built)),
-        newest AS (SELECT max(received_at) AS moment FROM captures WHERE {filters.where()})
-        SELECT built.moment FROM built, taken, newest
-        WHERE built.moment IS NOT NULL AND newest.moment > taken.moment
-        """,
-        filters.params(step=step),
-    )
-    return None if found.empty else pd.Timestamp(found["moment"].iloc[0]).to_pydatetime()
+    until = covered(reader, step)
+    newest = reader.frame(f"SELECT max(received_at) AS at FROM captures WHERE {filters.where()}", filters.params())
+    at = newest["at"].iloc[0]
+    return None if until.until is None or pd.isna(at) or at <= until.until else until.pinned_at
 
 
 def _times(name: str) -> str:
-    return f"quantile_cont({name}_s, 0.5) AS {name}_p50, quantile_cont({name}_s, 0.99) AS {name}_p99"
+    return f"quantile_cont({name}_s, [0.5, 0.99]) AS {name}_s"
 
 
 @dataclass(frozen=True)

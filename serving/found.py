@@ -5,9 +5,13 @@ A figure's link names its captures by a word of `WHICH`; the same word counts th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 
-from serving.queries import CHANCES, Filters, Reader, scored
+from serving.covers import UNBUILT, covered
+from serving.queries import CHANCES, Filters, Reader, named, scored, seen
+from serving.reader import Given
 
 # As the URL and the page have them; "" is every capture.
 WHICH = (
@@ -23,13 +27,7 @@ WHICH = (
     "without annotation",
 )
 LATE_AFTER_S = 900.0
-_SCORED = "sha256 IN (SELECT sha256 FROM views_quality WHERE p_good IS NOT NULL)"
 _UNREADABLE = "sha256 IN (SELECT sha256 FROM views_unreadable)"
-# No rebuild of the inventory pinned its sources after the ingest that took the capture in. As `flow.stages` tells it.
-_UNBUILT = """(EXISTS (SELECT 1 FROM runs WHERE step = 'inventory' AND status = 'ok' AND pinned_at IS NOT NULL)
-    AND NOT coalesce(received_at <= (
-        SELECT max(finished_at) FROM runs WHERE step IN ('ingest', 'archive') AND status = 'ok' AND finished_at <= (
-            SELECT max(pinned_at) FROM runs WHERE step = 'inventory' AND status = 'ok')), FALSE))"""
 
 
 def late_after_s(reader: Reader) -> float:
@@ -41,13 +39,24 @@ def late_after_s(reader: Reader) -> float:
     return LATE_AFTER_S if found.empty or pd.isna(found["late"].iloc[0]) else float(found["late"].iloc[0])
 
 
-def condition(reader: Reader, filters: Filters, which: str) -> tuple[str, dict[str, object]]:
-    """SQL over master/captures that holds for the captures of a word of `WHICH`, and the values that it names.
+@dataclass(frozen=True)
+class Wanted:
+    """SQL of the captures that a word names, with their p_good where it was asked for, and the values it may name."""
+
+    text: str
+    params: dict[str, object]
+    given: Given | None = None
+
+
+def wanted(reader: Reader, filters: Filters, which: str, *, judged: bool = False) -> Wanted:
+    """The captures of the window that a word of `WHICH` names; with `judged`, those that were scored.
 
     Raises KeyError for another word.
     """
-    inside = filters.where()
-    seen = f"capture_id IN (SELECT capture_id FROM views_inventory WHERE {inside} AND facings IS NOT NULL)"
+    inside, given = filters.where(), scored(reader, filters) if judged else None
+    every = "given WHERE p_good IS NOT NULL" if judged else f"captures WHERE {inside}"
+    is_scored = "p_good IS NOT NULL" if judged else "sha256 IN (SELECT sha256 FROM views_quality WHERE p_good NOTNULL)"
+    in_view = f"capture_id IN ({seen(filters)})"
     place = f"""capture_id IN (SELECT capture_id FROM captures WHERE {inside} AND sha256 IS NOT NULL
         QUALIFY row_number() OVER (PARTITION BY sha256 ORDER BY captured_at, capture_id)"""
     texts = {
@@ -55,22 +64,26 @@ def condition(reader: Reader, filters: Filters, which: str) -> tuple[str, dict[s
         "late": "epoch(received_at) - epoch(captured_at) > $late_after_s",
         "repeated photo": f"{place} > 1)",
         "distinct photo": f"{place} = 1)",
-        "scored": _SCORED,
-        "not scored yet": f"NOT {_SCORED} AND NOT {_UNREADABLE}",
+        "scored": is_scored,
+        "not scored yet": f"NOT ({is_scored}) AND NOT ({_UNREADABLE})",
         "unreadable": _UNREADABLE,
-        "in view": seen,
-        "not in view yet": f"{_SCORED} AND NOT {seen} AND {_UNBUILT}",
-        "without annotation": f"{_SCORED} AND NOT {seen} AND NOT {_UNBUILT}",
+        "in view": in_view,
+        "not in view yet": f"{UNBUILT} AND NOT ({in_view})",
+        "without annotation": f"NOT {UNBUILT} AND NOT ({in_view})",
     }
-    return texts[which], {"late_after_s": late_after_s(reader)} if which == "late" else {}
+    text = f"SELECT * FROM {every} AND {texts[which]}"
+    if which in ("not in view yet", "without annotation") and not judged:
+        # Few are left here: their hashes are looked for in quality, instead of all its hashes being held.
+        text = f"""WITH rest AS MATERIALIZED ({text}) SELECT * FROM rest WHERE sha256 IN (
+            SELECT sha256 FROM views_quality WHERE p_good NOTNULL AND sha256 IN (SELECT sha256 FROM rest))"""
+    params = filters.params(**covered(reader, "inventory").params())
+    return Wanted(text, params | ({"late_after_s": late_after_s(reader)} if which == "late" else {}), given)
 
 
 def count(reader: Reader, filters: Filters, which: str) -> int:
     """How many captures of the window the word names: as many as `captures` lists without a limit."""
-    text, values = condition(reader, filters, which)
-    found = reader.frame(
-        f"SELECT count(*) AS n FROM captures WHERE {filters.where()} AND {text}", filters.params(**values)
-    )
+    of = wanted(reader, filters, which)
+    found = reader.frame(f"SELECT count(*) AS n FROM ({of.text})", named(of.text, of.params), of.given)
     return int(found["n"].iloc[0])
 
 
@@ -90,29 +103,25 @@ def captures(
     Columns: those of master/captures that say what it is, the chances of each class, `unreadable` (the reason) and
     `matching`, the count of all.
     """
-    worst = order == "worst"
-    chances = ", ".join(CHANCES)
-    narrowed, values = condition(reader, filters, which)
-    return reader.frame(
-        f"""
-        WITH wanted AS (
-            SELECT * FROM captures WHERE {filters.where()}
-            AND ($text = '' OR contains(lower(concat_ws(' ', capture_id, device_id, store_id, sha256)), lower($text)))
+    worst, chances = order == "worst", ", ".join(CHANCES)
+    of = wanted(reader, filters, which, judged=worst)
+    asked = f"""
+        WITH wanted AS MATERIALIZED (
+            SELECT capture_id, captured_at{", p_good" if worst else ""} FROM ({of.text})
+            WHERE ($text = '' OR contains(lower(concat_ws(' ', capture_id, device_id, store_id, sha256)), lower($text)))
             AND ($label = '' OR sha256 IN (SELECT sha256 FROM views_crops WHERE label = $label))
-            AND {narrowed}
         ),
         listed AS MATERIALIZED (
-            SELECT w.*, count(*) OVER () AS matching {", q.p_good AS worth" if worst else ""} FROM wanted w
-            {"JOIN given q USING (sha256, captured_at, device_id) WHERE q.p_good IS NOT NULL" if worst else ""}
-            ORDER BY {"worth," if worst else ""} w.captured_at DESC, w.capture_id LIMIT $n
+            SELECT capture_id FROM wanted ORDER BY {"p_good," if worst else ""} captured_at DESC, capture_id LIMIT $n
+        ),
+        told AS MATERIALIZED (
+            SELECT capture_id, store_id, device_id, captured_at, received_at, trigger, image_uri, sha256, source, schema
+            FROM captures WHERE {filters.where()} AND capture_id IN (SELECT capture_id FROM listed)
         )
-        SELECT l.capture_id, l.store_id, l.device_id, l.captured_at, l.received_at, l.trigger, l.image_uri, l.sha256,
-               l.source, l.schema, q.* EXCLUDE (sha256), u.reason AS unreadable, l.matching
-        FROM listed l LEFT JOIN (
-            SELECT sha256, {chances} FROM views_quality WHERE sha256 IN (SELECT sha256 FROM listed)
+        SELECT t.*, q.* EXCLUDE (sha256), u.reason AS unreadable, (SELECT count(*) FROM wanted) AS matching
+        FROM told t LEFT JOIN (
+            SELECT sha256, {chances} FROM views_quality WHERE sha256 IN (SELECT sha256 FROM told)
         ) q USING (sha256) LEFT JOIN views_unreadable u USING (sha256)
-        ORDER BY {"q.p_good," if worst else ""} l.captured_at DESC, l.capture_id
-        """,
-        filters.params(text=text, label=label, n=limit, **values),
-        scored(reader, filters) if worst else None,
-    )
+        ORDER BY {"q.p_good," if worst else ""} t.captured_at DESC, t.capture_id
+        """
+    return reader.frame(asked, named(asked, {**of.params, "text": text, "label": label, "n": limit}), of.given)

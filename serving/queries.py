@@ -38,11 +38,13 @@ class Filters:
     stores: tuple[str, ...] = field(default=())
     devices: tuple[str, ...] = field(default=())
 
-    def where(self, time: str = "captured_at", *, since: bool = True) -> str:
-        """The condition in SQL; `time` is a column's name, never a value. Without `since`, whatever its start."""
+    def where(self, time: str | None = "captured_at", *, since: bool = True) -> str:
+        """The condition in SQL; `time` is a column's name, never a value. Without it whatever the time, and without
+        `since` whatever the start.
+        """
+        window = "TRUE" if time is None else f"{f'{time} >= $start AND ' if since else ''}{time} <= $end"
         return (
-            f"{f'{time} >= $start AND ' if since else ''}{time} <= $end"
-            " AND (len($stores) = 0 OR list_contains($stores, store_id))"
+            f"{window} AND (len($stores) = 0 OR list_contains($stores, store_id))"
             " AND (len($devices) = 0 OR list_contains($devices, device_id))"
         )
 
@@ -75,14 +77,16 @@ def newest(reader: Reader) -> datetime | None:
 
 
 def scored(reader: Reader, filters: Filters) -> Given:
-    """The captures of the window with what was found of their photos: store_id, device_id, captured_at, sha256, the
-    chances of each class (null: not scored) and unreadable. Several questions share it: quality is read once.
+    """The captures of the window with what was found of their photos: capture_id, store_id, device_id, captured_at,
+    received_at, sha256, the chances of each class (null: not scored) and unreadable. Several questions share it:
+    quality is read once.
     """
     chances = ", ".join(CHANCES)
     return Given(
         f"""
         WITH taken AS MATERIALIZED (
-            SELECT store_id, device_id, captured_at, sha256 FROM captures WHERE {filters.where()}
+            SELECT capture_id, store_id, device_id, captured_at, received_at, sha256 FROM captures
+            WHERE {filters.where()}
         ),
         judged AS (
             SELECT sha256, {chances} FROM views_quality WHERE sha256 IN (SELECT sha256 FROM taken)
@@ -92,6 +96,19 @@ def scored(reader: Reader, filters: Filters) -> Given:
         """,
         filters.params(),
     )
+
+
+def seen(filters: Filters) -> str:
+    """SQL of the captures whose facings the inventory shows: capture_id, each once. For captures of the window: others
+    are among them where the window is all of time, whose column then needs no reading.
+    """
+    inside = filters.where() if filters.start > EVERYTHING.start else filters.where(None)
+    return f"SELECT capture_id FROM views_inventory WHERE {inside} GROUP BY capture_id HAVING max(facings) IS NOT NULL"
+
+
+def named(text: str, params: dict[str, object]) -> dict[str, object]:
+    """Those of the values that the text names: DuckDB takes no others."""
+    return {name: value for name, value in params.items() if f"${name}" in text}
 
 
 def totals(reader: Reader, filters: Filters, since: datetime | None = None) -> pd.DataFrame:

@@ -14,6 +14,9 @@ from streamlit.testing.v1 import AppTest
 from lake import Lake
 from lake.parquet import conform
 from schemas.tables import TABLES
+from serving import found
+from serving.queries import EVERYTHING
+from serving.reader import PinnedReader
 
 LISTS = {"captures": 0, "rejected": 0, "runs": -1}  # which of the page's tables is the list
 
@@ -56,16 +59,16 @@ def uri(tmp_path_factory: pytest.TempPathFactory, shop: ModuleType) -> str:
     }  # fmt: skip
     for name, rows in add.items():
         schema = TABLES[name].schema
-        found = [{"ingest_date": at.date(), **row} for row in rows] if "ingest_date" in schema.names else rows
-        lake.append_new(name, conform(pa.Table.from_pylist(found, schema), schema))
+        told = [{"ingest_date": at.date(), **row} for row in rows] if "ingest_date" in schema.names else rows
+        lake.append_new(name, conform(pa.Table.from_pylist(told, schema), schema))
     quality = lake.read("views/quality").to_pylist()
     views = {
         "views/unreadable": [{"sha256": "b" * 64, "reason": "truncated"}],
         "views/quality": [*quality, {**scored, "sha256": "d" * 64}, {**scored, "sha256": "e" * 64}],
     }
-    for name, found in views.items():
+    for name, told in views.items():
         schema = TABLES[name].schema
-        lake.replace(name, conform(pa.Table.from_pylist(found, schema), schema).to_batches(), scopes=None)
+        lake.replace(name, conform(pa.Table.from_pylist(told, schema), schema).to_batches(), scopes=None)
     return lake.storage.root
 
 
@@ -103,23 +106,35 @@ def test_a_figure_counts_what_its_link_lists(open_page, uri: str, page: str, whi
     labels = {"repeated photo": "Same photo again", "scored": "Photos scored", "unreadable": "Unreadable"}
     app = open_page(uri, page)
     shown = value(app, labels[which]) if which in labels else words(app)
-    found = re.search(figure, shown)
-    assert found is not None
-    assert int(found[found.lastindex or 0]) == count
+    told = re.search(figure, shown)
+    assert told is not None
+    assert int(told[told.lastindex or 0]) == count
     assert [params["which"] for to, _, params in links(app) if to == "captures" and params.get("which") == [which]]
     assert listed(open_page(uri, "captures", which=which), "captures") == count
 
 
 def test_each_stage_counts_what_its_links_list(open_page, uri: str):
-    found = {
+    shown = {
         label: (to, params) for to, label, params in links(open_page(uri, "throughput")) if re.match(r"[\d,]+ ", label)
     }
-    assert set(found) == {
+    assert set(shown) == {
         "3 refused", "101 captures", "99 captures", "96 captures", "1 unreadable", "1 waiting",
         "2 without annotation", "1 wait for the next rebuild",
     }  # fmt: skip
-    for label, (page, params) in found.items():
+    for label, (page, params) in shown.items():
         assert listed(open_page(uri, page, **params), page) == int(label.split()[0]), label
+
+
+@pytest.mark.parametrize("which", found.WHICH)
+def test_a_word_counts_what_it_lists_and_worst_first_leaves_out_what_has_no_score(uri: str, which: str):
+    lake = Lake.open(uri)
+    reader = PinnedReader(tuple(lake.versions(TABLES).items()), lake.dataset)
+    newest = found.captures(reader, EVERYTHING, which=which)
+    assert found.count(reader, EVERYTHING, which) == len(newest)
+    assert set(newest["matching"]) <= {len(newest)}
+    worst = found.captures(reader, EVERYTHING, which=which, order="worst")
+    assert set(worst["capture_id"]) == set(newest.loc[newest["p_good"].notna(), "capture_id"])
+    assert worst["p_good"].is_monotonic_increasing
 
 
 def test_captures_of_a_day_list_a_day(open_page, uri: str):
