@@ -230,18 +230,32 @@ def _live(uri: str, versions: Versions, where: dict[str, object], threshold: flo
     return live(_merged(uri, versions), where, threshold, _batch)
 
 
-def live_figures(filters: Filters, threshold: float) -> Live | None:
-    """What both layers tell together of a window; None where the speed layer holds nothing."""
-    if not ask(has_rows):
-        return None
+@st.cache_data(show_spinner=False, max_entries=16)
+def _lacking(uri: str, versions: Versions, where: dict[str, object]) -> pd.DataFrame:
+    return _merged(uri, versions).lacking(where)
+
+
+def _live_where(filters: Filters) -> dict[str, object] | None:
+    """The window as merged answers take it; None where the speed layer holds nothing for this viewer."""
     stores: Stores = st.session_state.get("stores")
     seen = filters.stores
     if stores is not None:
         seen = tuple(store for store in stores if not seen or store in seen)
-        if not seen:
-            return None
-    where = replace(filters, stores=seen).params()
+    return replace(filters, stores=seen).params() if ask(has_rows) and (seen or stores is None) else None
+
+
+def live_figures(filters: Filters, threshold: float) -> Live | None:
+    """What both layers tell together of a window; None where the speed layer holds nothing."""
+    where = _live_where(filters)
+    if where is None:
+        return None
     return _live(lake_uri(), current_versions(), where, threshold, ask(judged.answered, filters))
+
+
+def lacking(filters: Filters) -> pd.DataFrame | None:
+    """What the batch views don't hold yet of a window, see `Merged.lacking`; None without a speed layer's rows."""
+    where = _live_where(filters)
+    return None if where is None else _lacking(lake_uri(), current_versions(), where)
 
 
 def _visible(table: str, column: str, value: str) -> bool:

@@ -7,28 +7,44 @@ from datetime import datetime
 
 import pandas as pd
 
+from serving import found
 from serving.figures import Estimate, sampled
-from serving.merge import Merged
-from serving.queries import Filters, Reader
+from serving.merge import ON_THE_WAY, Merged
+from serving.queries import Filters, Reader, named
 
 
 @dataclass(frozen=True)
 class Live:
-    """Figures of the window, both layers together. `waiting` captures are not in the batch views yet.
+    """Figures of the window, both layers together. `lacking`: what the batch views don't hold yet, by event, see
+    `Merged.lacking`.
 
     `hourly`: hour, captures, late, rejected, and waiting, those of the captures that wait. `usable`: share of usable
     photos, a sample's where only some of the waiting were scored. `seen_at`: when the newest realtime row was scored;
     latencies from the event to its score, seconds; `rate`: the lowest sampling rate.
     """
 
-    captures: int
-    waiting: int
+    lacking: pd.DataFrame
     usable: Estimate
     hourly: pd.DataFrame
     seen_at: datetime | None
     latency_p50_s: float | None
     latency_p99_s: float | None
     rate: float | None
+
+    @property
+    def waiting(self) -> pd.DataFrame:
+        """The captures among `lacking`."""
+        return captures_of(self.lacking)
+
+    @property
+    def refused(self) -> pd.DataFrame:
+        """Events that could not be parsed, and that the archive has not reached."""
+        return self.lacking[self.lacking["rejected"] & (self.lacking["state"] == ON_THE_WAY)]
+
+
+def captures_of(lacking: pd.DataFrame) -> pd.DataFrame:
+    """The events that told of a capture."""
+    return lacking[lacking["capture_id"].notna()]
 
 
 def has_rows(reader: Reader) -> bool:
@@ -56,8 +72,7 @@ def live(merged: Merged, where: dict[str, object], threshold: float, batch: pd.D
     else:
         usable = Estimate(value, low / whole, high / whole, known + looked, whole, "sample")
     return Live(
-        captures=int(flow["captures"].sum()),
-        waiting=int(flow["realtime"].sum()),
+        lacking=merged.lacking(where),
         usable=usable,
         hourly=flow.rename(columns={"realtime": "waiting"})
         .groupby("hour", as_index=False)[["captures", "late", "rejected", "waiting"]]
@@ -73,19 +88,18 @@ def _known(value: float | None) -> float | None:
     return None if value is None or pd.isna(value) else float(value)
 
 
-def refused_note(now: Live | None, archived: int) -> str:
+def refused_note(now: Live | None) -> str:
     """How sure a count of refused records is, and how many more of the window only the speed layer knows."""
-    more = 0 if now is None else int(now.hourly["rejected"].sum()) - archived
-    return f"exact; {more:,} more live" if more > 0 else "exact"
+    more = 0 if now is None else len(now.refused)
+    return f"exact; {more:,} more live" if more else "exact"
 
 
 def agreement(reader: Reader, filters: Filters, threshold: float) -> tuple[Estimate, float | None]:
-    """Photos that both layers scored: the share with the same verdict, and the mean difference of p_good (0 to 1)."""
-    row = reader.frame(
-        f"""SELECT count(*) AS n, count(*) FILTER ((r.p_good >= $trust) = (q.p_good >= $trust)) AS same,
-                   avg(abs(r.p_good - q.p_good)) AS apart
-        FROM (SELECT sha256, p_good FROM realtime_quality WHERE {filters.where()} AND p_good IS NOT NULL) r
-        JOIN (SELECT sha256, p_good FROM views_quality) q USING (sha256)""",
-        filters.params(trust=threshold),
-    ).iloc[0]
+    """Captures that both layers scored: the share with the same verdict, and the mean difference of p_good (0 to 1)."""
+    both = found.wanted(reader, filters, "scored by both layers", judged=True)
+    text = f"""
+        SELECT count(*) AS n, count(*) FILTER ((s.p_good >= $trust) = (b.p_good >= $trust)) AS same,
+               avg(abs(s.p_good - b.p_good)) AS apart
+        FROM ({both.text}) b JOIN ({found.scores()}) s USING (capture_id)"""
+    row = reader.frame(text, named(text, {**both.params, "trust": threshold}), both.given).iloc[0]
     return sampled(float(row["same"]), float(row["n"]), float(row["n"])), _known(row["apart"])

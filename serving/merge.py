@@ -73,6 +73,21 @@ _FRESH = """
            quantile_cont(latency_s, 0.99) AS latency_p99_s, count(*) AS rows, min(sampling_probability) AS lowest_rate
     FROM realtime_quality
 """
+ARCHIVED, REFUSED, ON_THE_WAY = "archived", "refused", "on the way"
+_LACKING = f"""
+    WITH lacking AS (
+        SELECT * FROM (SELECT *, date_trunc('hour', minute) AS hour FROM uncounted) WHERE {_FILTER.format(time="hour")}
+    )
+    SELECT u.capture_id, u.store_id, u.device_id, coalesce(k.captured_at, s.captured_at, u.minute) AS captured_at,
+           s.sha256, u.source, u.kafka_partition, u.kafka_offset, u.late, u.rejected, s.p_good IS NOT NULL AS scored,
+           CASE WHEN k.capture_id IS NOT NULL THEN '{ARCHIVED}' WHEN u.kafka_offset < u.archived THEN '{REFUSED}'
+                ELSE '{ON_THE_WAY}' END AS state
+    FROM lacking u
+    LEFT JOIN (SELECT capture_id, captured_at FROM found SEMI JOIN known USING (capture_id)) k USING (capture_id)
+    LEFT JOIN (SELECT DISTINCT ON (capture_id) * FROM realtime_quality ORDER BY capture_id, p_good IS NULL) s
+        USING (capture_id)
+    ORDER BY captured_at DESC, kafka_offset
+"""
 
 
 @dataclass(frozen=True)
@@ -142,6 +157,16 @@ class Merged:
     def captures(self, where: Mapping[str, object], limit: int = 500) -> pd.DataFrame:
         """Captures with a judgement, newest first: batch's own, and the realtime sample of the others."""
         return self._frame(_CAPTURES, {**where, "limit": limit})
+
+    def lacking(self, where: Mapping[str, object]) -> pd.DataFrame:
+        """Events that views/throughput doesn't count, those that told of a capture once each: as many of these as
+        `throughput` has as `realtime`.
+
+        capture_id (null: could not be parsed), store_id, device_id, captured_at (its minute, where nothing tells more),
+        sha256 (null: not known yet), source, kafka_partition, kafka_offset, late, rejected, scored, and state:
+        "archived", "refused" by the archive, or "on the way" there.
+        """
+        return self._frame(_LACKING, where)
 
     def freshness(self) -> pd.DataFrame:
         """One row: when the newest realtime row was scored, its latencies, and the lowest sampling rate among them."""

@@ -6,6 +6,7 @@ Values go in as parameters only. Times are UTC. What the shelves hold is in `ser
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -108,7 +109,8 @@ def seen(filters: Filters) -> str:
 
 def named(text: str, params: dict[str, object]) -> dict[str, object]:
     """Those of the values that the text names: DuckDB takes no others."""
-    return {name: value for name, value in params.items() if f"${name}" in text}
+    names = set(re.findall(r"\$(\w+)", text))
+    return {name: value for name, value in params.items() if name in names}
 
 
 def totals(reader: Reader, filters: Filters, since: datetime | None = None) -> pd.DataFrame:

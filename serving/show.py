@@ -89,6 +89,15 @@ def section(title: str, about: str = "") -> None:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A way to another page, with the filters that it sets there."""
+
+    label: str
+    page: str
+    params: Mapping[str, str | list[str]]
+
+
+@dataclass(frozen=True)
 class Figure:
     """A headline figure: what it is, its value, what it means, how sure or old it is, and where its captures are.
 
@@ -104,6 +113,7 @@ class Figure:
     to: str = "Show"
     params: Mapping[str, str | list[str]] = field(default_factory=dict)
     choose: Mapping[str, str | list[str]] | None = None
+    also: Link | None = None  # the captures of a second count, which its label tells
 
 
 def figures(values: Sequence[Figure]) -> None:
@@ -116,6 +126,13 @@ def figures(values: Sequence[Figure]) -> None:
                     st.caption(inert(one.note))
                 if one.link:
                     st.page_link(one.link, label=one.to, icon=":material/arrow_forward:", query_params=dict(one.params))
+                if one.also is not None:
+                    st.page_link(
+                        one.also.page,
+                        label=one.also.label,
+                        icon=":material/bolt:",
+                        query_params=dict(one.also.params),
+                    )
                 if one.choose is not None:
                     st.button(
                         one.to, key=f"choose-{one.label}", type="tertiary", icon=":material/filter_alt:",

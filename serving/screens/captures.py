@@ -19,7 +19,10 @@ def render() -> None:
     """Draws the page."""
     show.header("Captures", "Every figure traces back to here: the photo, what was seen on it, and where it came from.")
     text, label, which, order = search()
-    rows = ask(found.captures, chosen(), text=text, label=label, which=which, order=order, limit=LISTED)
+    lacking = data.lacking(chosen()) if which in found.LIVE else None
+    rows = ask(
+        found.captures, chosen(), text=text, label=label, which=which, order=order, limit=LISTED, lacking=lacking
+    )
     wanted = str(st.query_params.get("capture", ""))
     if wanted and wanted not in set(rows["capture_id"]):
         one = ask(found.captures, queries.EVERYTHING, text=wanted, limit=1)
@@ -43,7 +46,7 @@ def search() -> tuple[str, str, str, str]:
         format_func=lambda v: v or "any label",
     )
     which = kinds.selectbox(
-        "Which", found.WHICH, key="which", bind="query-params", format_func=lambda word: word or "every capture"
+        "Which", found.WHICH, key="which", bind="query-params", format_func=lambda word: word or "archived"
     )
     order = right.selectbox("Order", ORDERS, key="order", bind="query-params")
     return text.strip(), label or "", which or "", order or "newest"
@@ -91,7 +94,7 @@ def delays(rows: pd.DataFrame) -> pd.Series:
 
 def detail(row: pd.Series) -> None:
     """One capture: photo, figures, crops, what it counted for, lineage."""
-    sha256 = str(row["sha256"])
+    sha256 = str(row["sha256"])  # one that is not archived may have none: no table has "None"
     crops = ask(queries.crops_of, sha256)
     boxes: tuple[photos.Box, ...] = tuple(
         (int(c.x0), int(c.y0), int(c.x1), int(c.y1), str(c.label)) for c in show.each(crops)
@@ -104,6 +107,8 @@ def detail(row: pd.Series) -> None:
         picture = data.boxed_photo(sha256, boxes if drawn else (), photos.PHOTO_PX)
         if picture is None:
             reason = row["unreadable"] if pd.notna(row["unreadable"]) else "it is not in this lake"
+            if pd.isna(row["received_at"]):
+                reason = "only the speed layer saw it; the archive has not reached it, or refused it"
             show.nothing("This photo can't be shown.", f"Reason: {reason}. See Rejected for the remedy.")
         else:
             st.image(picture, width="stretch", alt=f"Photo of {row['device_id']} with {len(boxes)} boxes")

@@ -12,7 +12,7 @@ from serving.data import ask
 from serving.figures import sampled
 from serving.filters import chosen, share, window
 from serving.live import Live, refused_note
-from serving.show import Figure
+from serving.show import Figure, Link
 
 SHOWN = 12
 ICONS = {"bad": ":red-badge[:material/error: {}]", "attention": ":orange-badge[:material/warning: {}]"}
@@ -100,28 +100,37 @@ def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame, 
                 "Captures, 24 h",
                 f"{int(day['captures']):,}",
                 f"From {int(day['devices'])} devices.",
-                f"{int(day['devices'])} devices, exact" if now is None else live_note(now),
+                f"{int(day['devices'])} devices, exact",
                 "screens/captures.py",
                 "Newest",
                 share(**listed),
+                also=None if now is None else only_live(now),
             ),
             Figure(
                 "Refused",
                 f"{int(rejects['matching'].iloc[0]) if len(rejects) else 0:,}",
                 "Records and photos refused in the chosen time.",
-                refused_note(now, int(rejects["matching"].iloc[0]) if len(rejects) else 0),
+                refused_note(now),
                 "screens/rejected.py",
                 "Why",
                 share(),
+                also=None if now is None else refused_live(now),
             ),
         ]
     )
 
 
-def live_note(now: Live) -> str:
-    """What the speed layer adds, and how old it is."""
+def only_live(now: Live) -> Link:
+    """The way to what the speed layer adds, and how old that is."""
     age = "" if now.seen_at is None else f", {show.ago(now.seen_at, datetime.now(UTC))} old"
-    return f"{now.waiting:,} live, not in the views yet{age}"
+    text = f"{len(now.waiting):,} live, not in the views yet{age}"
+    return Link(text, "screens/captures.py", share(which="only live"))
+
+
+def refused_live(now: Live) -> Link | None:
+    """The way to the events that only the speed layer refused so far."""
+    count = len(now.refused)
+    return Link(f"{count:,} more live", "screens/throughput.py", share()) if count else None
 
 
 def listing(findings: list[attention.Finding]) -> None:

@@ -49,8 +49,9 @@ def headline(hourly: pd.DataFrame, now: live.Live | None, refusals: int) -> None
     totals = ask(queries.totals, chosen()).iloc[0]
     captures, photos = int(totals["captures"]), int(totals["images"])
     twice = captures - photos
-    archived = ask(found.count, chosen(), "late")
-    late = archived if now is None else int(now.hourly["late"].sum())
+    lacking = None if now is None else now.lacking
+    late = ask(found.count, chosen(), "late", lacking)
+    every = ask(found.count, chosen(), "of both layers", lacking)
     show.figures(
         [
             Figure(
@@ -73,9 +74,9 @@ def headline(hourly: pd.DataFrame, now: live.Live | None, refusals: int) -> None
             ),
             Figure(
                 "Late",
-                show.percent(late, captures if now is None else now.captures),
-                "Captures that arrived later than allowed.",
-                f"{late:,} captures" + ("" if late == archived else f", {archived:,} archived"),
+                show.percent(late, every),
+                "Captures that arrived later than allowed; with a speed layer also those that are not archived yet.",
+                f"{late:,} captures of {every:,}",
                 "screens/captures.py",
                 "Which",
                 share(which="late"),
@@ -84,7 +85,7 @@ def headline(hourly: pd.DataFrame, now: live.Live | None, refusals: int) -> None
                 "Refused",
                 f"{refusals:,}",
                 "Records and photos that could not be taken.",
-                live.refused_note(now, refusals),
+                live.refused_note(now),
                 "screens/rejected.py",
                 "Why",
                 share(),
@@ -136,28 +137,44 @@ def both_layers(now: live.Live | None) -> None:
     show.section(
         "Live", "What the speed layer saw and the batch views don't hold yet; merged, each capture counts once."
     )
+    every, scored = (ask(found.count, chosen(), which, now.lacking) for which in ("of both layers", "scored live"))
     same, apart = ask(live.agreement, chosen(), ask(queries.trust_threshold))
     age = "unknown" if now.seen_at is None else show.ago(now.seen_at, datetime.now(UTC))
     rate = "every one scored" if now.rate is None or now.rate >= 1 else f"{100 * now.rate:.0f} % scored"
     show.figures(
         [
-            Figure("Captures, merged", f"{now.captures:,}", "Batch rows, and realtime ones that batch lacks.", "exact"),
-            Figure("Only live", f"{now.waiting:,}", "Captures that the batch views don't hold yet.", "exact"),
-            Figure("Usable, merged", now.usable.text, "Share of usable photos.", show.sure(now.usable)),
-            Figure(
-                "Event to score",
-                show.span(now.latency_p50_s),
-                "Median from the event to its score.",
-                f"99 %: {show.span(now.latency_p99_s)}; newest {age} old; {rate}",
-            ),
-            Figure(
-                "Layers agree",
-                same.text,
-                "Photos that both layers scored and gave the same verdict.",
-                f"of {int(same.whole):,} photos{'' if apart is None else f'; p_good {apart:.3f} apart'}",
-            ),
+            listed("Captures, merged", f"{every:,}", "Archived ones, and those that only the speed layer saw.",
+                   "exact", "of both layers"),
+            listed("Only live", f"{len(now.waiting):,}", "Captures that the batch views don't hold yet.",
+                   told_by_state(now.waiting), "only live"),
+            listed("Usable, merged", now.usable.text, "Share of usable photos.",
+                   show.sure(now.usable), "of both layers", order="worst"),
+            listed("Event to score", show.span(now.latency_p50_s), "Median from the event to its score.",
+                   f"99 %: {show.span(now.latency_p99_s)}; newest {age} old; {rate}; {scored:,} captures",
+                   "scored live"),
+            listed("Layers agree", same.text, "Captures that both layers scored and gave the same verdict.",
+                   f"of {int(same.whole):,} captures{'' if apart is None else f'; p_good {apart:.3f} apart'}",
+                   "scored by both layers"),
         ]
-    )
+    )  # fmt: skip
+    if len(now.refused):
+        st.caption("Events that could not be parsed and that the archive has not reached: they will be in Rejected.")
+        rows = now.refused.assign(at=show.times(now.refused["captured_at"]))
+        names = {"at": "When (UTC)", "store_id": "Store", "device_id": "Device", "source": "Source"}
+        places = {"kafka_partition": "Partition", "kafka_offset": "Offset"}
+        formats = dict.fromkeys(places, "%d")
+        show.table(rows.head(200), {**names, **places}, matching=len(rows), formats=formats, name="refused-live")
+
+
+def listed(label: str, value: str, about: str, note: str, which: str, **more: str) -> Figure:
+    """A figure of both layers that leads to its captures."""
+    return Figure(label, value, about, note, "screens/captures.py", "Which", share(which=which, **more))
+
+
+def told_by_state(waiting: pd.DataFrame) -> str:
+    """How many of the captures that wait are archived, refused or on their way there."""
+    tally = waiting["state"].value_counts()
+    return ", ".join(f"{count:,} {state}" for state, count in tally.items()) or "exact"
 
 
 def beside_the_past(now: live.Live | None) -> None:

@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from lake import Lake
+from lake.offsets import OffsetTable, Span
 from lake.parquet import conform
-from schemas.tables import CLASSES, MEASUREMENTS, TABLES
+from schemas.tables import CLASSES, MEASUREMENTS, REALTIME_QUALITY, REALTIME_THROUGHPUT, TABLES
 
 END = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOURS = 24
@@ -181,6 +182,37 @@ def build(path: Path) -> Lake:
         else:
             lake.append_new(name, table)
     return lake
+
+
+SOURCE = "kafka:one/topic"
+
+
+def live(lake: Lake) -> datetime:
+    """Adds 7 events that only the speed layer saw, and returns when: of a lake's newest hour.
+
+    5 tell of captures, c-live-0 to c-live-4 (0 and 2 are late; 0 to 3 scored, 3 as unusable), 2 could not be parsed.
+    """
+    newest = END - timedelta(minutes=5)
+    minute = newest.replace(second=0, microsecond=0)
+    events: list[dict[str, Any]] = [
+        {"offset": n, "capture_id": f"c-live-{n}", "rejected": False, "late": n in (0, 2), "size_bytes": 900}
+        for n in range(5)
+    ]
+    events += [{"offset": n, "capture_id": None, "rejected": True, "late": False, "size_bytes": 9} for n in (5, 6)]
+    where = {"store_id": "south", "device_id": "cooler-4", "source": SOURCE, "kafka_partition": 0}
+    counted = {"minute": minute, "events": 7, "captures": 5, "rejected": 2, "late": 2, "bytes": 4518, "seen": events}
+    scored = [
+        {"capture_id": f"c-live-{n}", "captured_at": newest, "scored_at": newest + timedelta(minutes=1),
+         "kafka_offset": n, "p_good": 0.1 if n == 3 else 0.9, "sampling_probability": 0.8, "latency_s": 0.5}
+        for n in range(4)
+    ]  # fmt: skip
+    for table, rows in (
+        (REALTIME_THROUGHPUT, [{**where, **counted, "kafka_offset": 0}]),
+        (REALTIME_QUALITY, [{**where, **row} for row in scored]),
+    ):
+        found = conform(pa.Table.from_pylist(rows, table.schema), table.schema)
+        OffsetTable(lake.storage, table).append(found, [Span(f"{SOURCE}/0", None, 7)])
+    return newest
 
 
 if __name__ == "__main__":
