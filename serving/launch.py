@@ -83,7 +83,7 @@ def cookie_secret(folder: Path) -> str:
 
 def preload() -> None:
     """Imports what every page needs: at the start of the server, not within its first viewer's page."""
-    for name in ("serving.attention", "serving.charts", "serving.data", "serving.export"):
+    for name in ("serving.attention", "serving.charts", "serving.shelf_charts", "serving.data", "serving.export"):
         import_module(name)
     inspect.stack()  # Streamlit looks at it for its first element, and the first look reads every module's source
 

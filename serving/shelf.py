@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from serving import charts, data, photos, queries, shelves, show
+from serving import data, photos, queries, shelf_charts, shelves, show
 from serving.data import ask
 from serving.filters import chosen, share
 
@@ -47,7 +47,7 @@ def look(places: pd.DataFrame, device: str) -> Seen | None:
 
 
 def drawn_plan(plan: dict[int, dict[str, int]], places: pd.DataFrame, device: str, seen: Seen | None) -> pd.DataFrame:
-    """A row a planned facing, for `charts.planogram`: there, missing, out of stock or unknown."""
+    """A row a planned facing, for `shelf_charts.planogram`: there, missing, out of stock or unknown."""
     facings = places[places["device_id"] == device].set_index("sku")["facings"]
     at_shelf: Counter[tuple[int, str]] = Counter()
     left = Counter({str(sku): int(count) for sku, count in facings.dropna().items()})
@@ -86,7 +86,7 @@ def beside(places: pd.DataFrame, device: str) -> Seen | None:
             photo(places, device, seen)
     with right:
         if plan:
-            st.altair_chart(charts.planogram(drawn_plan(plan, places, device, seen)))
+            st.altair_chart(shelf_charts.planogram(drawn_plan(plan, places, device, seen)))
         else:
             st.caption("No planogram says what should stand here.")
         if seen is not None:

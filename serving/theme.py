@@ -4,8 +4,9 @@ from __future__ import annotations
 
 OK = "#2f7fc1"
 ATTENTION = "#e0a030"
-BAD = "#cf4a3c"
+BAD = "#cd483a"  # white text on it has a contrast of 4.6
 UNKNOWN = "#9aa5b1"
+DARK_INK, LIGHT_INK = "#1d2733", "#ffffff"  # of text on these colours
 SECOND = "#9467bd"  # what stands beside a series in OK, and is no better or worse: usual, p99
 FINE = "#a3c9e8"  # OK, paler: where most of a surface is fine, and what is not must stand out
 

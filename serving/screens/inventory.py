@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from serving import charts, flow, retail, shelf, show
+from serving import flow, retail, shelf, shelf_charts, show
 from serving.data import ask
 from serving.filters import chosen, share
 from serving.show import Figure
@@ -127,7 +127,7 @@ def heat(places: pd.DataFrame) -> None:
     bad = places[places["verdict"] != "at plan"].groupby("sku").size()
     skus = sorted(places["sku"].unique(), key=lambda sku: (-int(bad.get(sku, 0)), sku))[:SKUS_SHOWN]
     drawn = places[places["device_id"].isin(devices[:DEVICES_SHOWN]) & places["sku"].isin(skus)]
-    chart = charts.heat_map(
+    chart = shelf_charts.heat_map(
         drawn.drop(columns="state").rename(columns={"verdict": "state"})[
             ["device_id", "sku", "state", "shown", "seen_at"]
         ]
@@ -173,7 +173,7 @@ def one_shelf(places: pd.DataFrame) -> None:
     if rows["facings"].notna().sum() == 0:
         st.caption("No photo of it could be read in this window.")
         return
-    st.altair_chart(charts.facings_line(rows))
+    st.altair_chart(shelf_charts.facings_line(rows))
     st.page_link(
         "screens/captures.py",
         label=show.inert(f"Photos of {device} with {sku}"),

@@ -41,6 +41,7 @@ KEY_TEXT = {
     "travel": "Then and now",
     "store": "Refill",
 }
+CHARTED = {"overview", "inventory", "throughput", "quality", "rejected", "runs", "store"}
 TITLES = {"travel": "Time travel", "store": "Store sheet"}
 
 
@@ -81,6 +82,8 @@ def test_a_page_is_drawn_whole(tab, dashboard: str, shots_folder: Path, name: st
     shots.grow(tab.page, 1440, 900)
     tab.page.screenshot(path=shots_folder / f"{name}.png")
     assert sight.low_contrast(tab.page) == []
+    texts, faint = sight.low_contrast_of_charts(tab.page)
+    assert (texts > 5, faint) == (name in CHARTED, [])
     assert sight.unreached(tab.page) == []
     assert tab.faults == []
 
@@ -94,7 +97,26 @@ def test_a_page_fits_a_phone_in_the_dark(browser: Browser, dashboard: str, shots
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     page.screenshot(path=shots_folder / f"{name}-phone-dark.png")
     assert sight.low_contrast(page) == []
+    assert sight.low_contrast_of_charts(page)[1] == []
     context.close()
+
+
+def test_faint_text_in_a_chart_is_found_on_the_page_and_on_a_mark(tab, dashboard: str):
+    tab.page.goto(f"{dashboard}/inventory")
+    whole(tab.page)
+    ground, mark = tab.page.evaluate(
+        """() => { const texts = [...document.querySelectorAll('[data-testid=stVegaLiteChart] svg text')];
+        const find = word => texts.find(e => e.textContent === word);
+        const [ground, mark] = [find('cooler-1'), find('0/3')];
+        ground.style.fill = '#808495';  // on white: 3.7
+        mark.style.fill = '#1d2733';  // on the red of an empty place, where white is readable
+        return [ground.textContent, mark.textContent]; }"""
+    )
+    faint = sight.low_contrast_of_charts(tab.page)[1]
+    assert sorted(each.split(" ", 1)[1] for each in faint) == [
+        f"rgb(128, 132, 149) {ground}",
+        f"rgb(29, 39, 51) {mark}",
+    ]
 
 
 def test_a_filter_changes_the_url_and_the_figures_and_outlasts_the_page(tab, dashboard: str):
