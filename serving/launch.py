@@ -21,6 +21,7 @@ from serving.storage import use_options
 APP = Path(__file__).with_name("app.py")
 CONFIG = APP.parent / ".streamlit" / "config.toml"
 _SECRET = "cookie_secret"
+_EARLY = ("attention", "charts", "shelf_charts", "layers", "blobs", "export")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,14 @@ def cookie_secret(folder: Path) -> str:
 
 def preload() -> None:
     """Imports what every page needs: at the start of the server, not within its first viewer's page."""
-    for name in ("serving.attention", "serving.charts", "serving.shelf_charts", "serving.data", "serving.export"):
+    for name in (
+        "serving.attention",
+        "serving.charts",
+        "serving.shelf_charts",
+        "serving.layers",
+        "serving.blobs",
+        "serving.export",
+    ):
         import_module(name)
     inspect.stack()  # Streamlit looks at it for its first element, and the first look reads every module's source
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from serving import data, photos, queries, shelf_charts, shelves, show
+from serving import blobs, photos, queries, shelf_charts, shelves, show
 from serving.data import ask
 from serving.filters import chosen, share
 
@@ -98,7 +98,7 @@ def beside(places: pd.DataFrame, device: str) -> Seen | None:
 def photo(places: pd.DataFrame, device: str, seen: Seen) -> None:
     """The photo with its boxes, and the way to its capture."""
     boxes: tuple[photos.Box, ...] = tuple((box.x0, box.y0, box.x1, box.y1, box.label) for box in seen.boxes)
-    picture = data.boxed_photo(seen.sha256, boxes, PHOTO_PX)
+    picture = blobs.boxed_photo(seen.sha256, boxes, PHOTO_PX)
     if picture is None:
         st.caption("This photo can't be shown.")
     else:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from schemas.tables import CLASSES, MEASUREMENTS
-from serving import data, found, photos, queries, show
+from serving import blobs, data, found, layers, photos, queries, show
 from serving.data import ask
 from serving.filters import chosen
 
@@ -19,7 +19,7 @@ def render() -> None:
     """Draws the page."""
     show.header("Captures", "Every figure traces back to here: the photo, what was seen on it, and where it came from.")
     text, label, which, order = search()
-    lacking = data.lacking(chosen()) if which in found.LIVE else None
+    lacking = layers.lacking(chosen()) if which in found.LIVE else None
     rows = ask(
         found.captures, chosen(), text=text, label=label, which=which, order=order, limit=LISTED, lacking=lacking
     )
@@ -99,12 +99,12 @@ def detail(row: pd.Series) -> None:
     boxes: tuple[photos.Box, ...] = tuple(
         (int(c.x0), int(c.y0), int(c.x1), int(c.y1), str(c.label)) for c in show.each(crops)
     )
-    facts = data.photo_facts(sha256)
+    facts = blobs.photo_facts(sha256)
     show.section(f"{show.inert(row['device_id'])} at {show.moment(row['captured_at'], '%d %b %Y %H:%M:%S')} UTC")
     left, right = st.columns([3, 2], gap="medium")
     with left:
         drawn = st.toggle("Boxes", value=True, key="boxes") if boxes else False
-        picture = data.boxed_photo(sha256, boxes if drawn else (), photos.PHOTO_PX)
+        picture = blobs.boxed_photo(sha256, boxes if drawn else (), photos.PHOTO_PX)
         if picture is None:
             reason = row["unreadable"] if pd.notna(row["unreadable"]) else "it is not in this lake"
             if pd.isna(row["received_at"]):
@@ -160,7 +160,7 @@ def closer(sha256: str, boxes: tuple[photos.Box, ...]) -> None:
     picked = st.selectbox("Look closer at box", ["", *numbers], key="closer", format_func=lambda v: v or "none")
     if picked:
         box = boxes[numbers.index(picked)]
-        picture = data.closeup(sha256, box, photos.PHOTO_PX)
+        picture = blobs.closeup(sha256, box, photos.PHOTO_PX)
         if picture is not None:
             st.image(picture, width="content", alt=f"Box {picked} at full scale")
         st.caption(f"x {box[0]} to {box[2]}, y {box[1]} to {box[3]} in pixels of the upright photo.")
@@ -169,7 +169,7 @@ def closer(sha256: str, boxes: tuple[photos.Box, ...]) -> None:
 def pieces(sha256: str, crops: pd.DataFrame) -> None:
     """The crops, numbered as on the photo, with their labels."""
     show.section("Crops")
-    jpegs = dict(data.crop_jpegs(sha256, CROPS_SHOWN))
+    jpegs = dict(blobs.crop_jpegs(sha256, CROPS_SHOWN))
     with st.container(horizontal=True, gap="small"):
         for number, crop in enumerate(show.each(crops.head(CROPS_SHOWN)), start=1):
             with st.container(width=104, gap="xxsmall"):

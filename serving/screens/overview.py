@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import streamlit as st
 
-from serving import attention, charts, data, flow, judged, queries, retail, show
+from serving import attention, charts, flow, judged, layers, queries, retail, show
 from serving.data import ask
 from serving.figures import sampled
 from serving.filters import chosen, share, window
@@ -21,13 +21,13 @@ ICONS = {"bad": ":red-badge[:material/error: {}]", "attention": ":orange-badge[:
 def render() -> None:
     """Draws the page."""
     filters = chosen()
-    data.live_ahead()
+    layers.live_ahead()
     places = ask(retail.places, filters)
     hourly = ask(queries.throughput, filters)
     rejects = ask(queries.rejected, filters)
     estate = selected(ask(queries.estate))
     show.header("Overview", "How the stores stand now, and what needs attention first.")
-    now = data.live_figures(filters, ask(queries.trust_threshold))
+    now = layers.live_figures(filters, ask(queries.trust_threshold))
     headline(places, estate, rejects, now)
     if hourly.empty and places.empty:
         show.nothing("No views in this window.", "Widen the time, or build the views:", "facings rebuild --lake LAKE")

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from schemas.tables import MEASUREMENTS, TRACKED
-from serving import charts, data, found, judged, queries, show
+from serving import blobs, charts, found, judged, queries, show
 from serving.data import ask
 from serving.figures import sampled
 from serving.filters import chosen, share
@@ -204,7 +204,7 @@ def sheet(rows: pd.DataFrame) -> None:
     with st.container(horizontal=True, gap="small"):
         for row in show.each(rows.drop_duplicates("sha256")):
             with st.container(width=188, gap="xsmall"):
-                picture = data.thumbnail(row.sha256)
+                picture = blobs.thumbnail(row.sha256)
                 if picture is None:
                     st.caption("This photo does not decode.")
                 else:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from schemas.reasons import Reason
-from serving import charts, data, queries, show
+from serving import blobs, charts, data, queries, show
 from serving.attention import remedy
 from serving.data import ask
 from serving.filters import chosen
@@ -156,7 +156,7 @@ def pick(rows: pd.DataFrame) -> pd.Series | None:
 def preview(row: pd.Series) -> None:
     """The payload as inert text or hexadecimal; a photo only by its size."""
     show.section(f"What was refused: {show.inert(row['reason'])}")
-    content = data.payload(str(row["reject_id"]))
+    content = blobs.payload(str(row["reject_id"]))
     st.text(str(row["origin"]))
     st.code(describe(content), language=None, wrap_lines=True)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from serving import charts, data, flow, found, live, queries, show, stages
+from serving import charts, flow, found, layers, live, queries, show, stages
 from serving.data import ask
 from serving.filters import chosen, share
 from serving.show import Figure
@@ -18,7 +18,7 @@ STAGES = {"capture_to_receipt": "Capture to receipt", "receipt_to_view": "Receip
 def render() -> None:
     """Draws the page."""
     show.header("Throughput", "How captures flow from the camera into the views, and where they wait.")
-    data.live_ahead()
+    layers.live_ahead()
     hourly = ask(queries.throughput, chosen())
     if hourly.empty:
         show.nothing(
@@ -27,7 +27,7 @@ def render() -> None:
             "facings rebuild throughput --lake LAKE",
         )
         return
-    now = data.live_figures(chosen(), ask(queries.trust_threshold))
+    now = layers.live_figures(chosen(), ask(queries.trust_threshold))
     through = ask(flow.stages, chosen())
     headline(hourly, now, through.refused)
     stages.draw(through)
