@@ -95,6 +95,7 @@ class Link:
     label: str
     page: str
     params: Mapping[str, str | list[str]]
+    icon: str = ":material/arrow_forward:"
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def figures(values: Sequence[Figure]) -> None:
                     st.page_link(
                         one.also.page,
                         label=one.also.label,
-                        icon=":material/bolt:",
+                        icon=one.also.icon,
                         query_params=dict(one.also.params),
                     )
                 if one.choose is not None:

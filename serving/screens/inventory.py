@@ -8,7 +8,7 @@ import streamlit as st
 from serving import flow, retail, shelf, shelf_charts, show
 from serving.data import ask
 from serving.filters import chosen, share
-from serving.show import Figure
+from serving.show import Figure, Link
 from serving.theme import STATES
 
 DEVICES_SHOWN = 40
@@ -44,10 +44,11 @@ def render() -> None:
         return
     places = with_verdicts(every)
     headline(places)
-    state = st.segmented_control(
-        "State", list(STATES), key="state", bind="query-params", label_visibility="collapsed", help="Only these places"
-    )
-    shown = places[places["verdict"] == state] if state else places
+    states = st.segmented_control(
+        "State", list(STATES), selection_mode="multi", key="state", bind="query-params", label_visibility="collapsed",
+        help="Only these places",
+    )  # fmt: skip
+    shown = places[places["verdict"].isin(states)] if states else places
     heat(shown)
     st.divider()
     one_shelf(places)
@@ -91,12 +92,16 @@ def headline(places: pd.DataFrame) -> None:
                 f"{tally.get('out of stock', 0):,}",
                 "Planned places without a facing.",
                 f"up to {hidden:,} more are unknown" if hidden else "exact",
+                to="Which",
+                choose={"state": ["out of stock"]},
             ),
             Figure(
                 "Missing facings",
                 f"{int(-short['gap'].sum()):,}",
                 "Facings below plan, those of empty places included.",
                 f"at {show.plural(len(short), 'place')}",
+                to="Where",
+                choose={"state": ["out of stock", "below plan"]},
             ),
             Figure(
                 "Not as planned",
@@ -109,9 +114,9 @@ def headline(places: pd.DataFrame) -> None:
                 f"{tally.get('unknown', 0):,}",
                 "Places at devices without a trusted photo in the last 12 h.",
                 f"at {show.plural(unknown, 'device')}",
-                "screens/quality.py",
-                "Why",
-                share(),
+                to="Which",
+                choose={"state": ["unknown"]},
+                also=Link("Their cameras", "screens/quality.py", share()),
             ),
         ]
     )

@@ -15,6 +15,7 @@ from serving.live import Live, refused_note
 from serving.show import Figure, Link
 
 SHOWN = 12
+LIVE_ICON = ":material/bolt:"
 ICONS = {"bad": ":red-badge[:material/error: {}]", "attention": ":orange-badge[:material/warning: {}]"}
 
 
@@ -100,11 +101,11 @@ def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame, 
                 "Captures, 24 h",
                 f"{int(day['captures']):,}",
                 f"From {int(day['devices'])} devices.",
-                f"{int(day['devices'])} devices, exact",
+                f"{int(day['devices'])} devices, exact" if now is None else live_note(now),
                 "screens/captures.py",
                 "Newest",
                 share(**listed),
-                also=None if now is None else only_live(now),
+                also=None if now is None else only_live(len(now.waiting)),
             ),
             Figure(
                 "Refused",
@@ -120,17 +121,21 @@ def headline(places: pd.DataFrame, estate: pd.DataFrame, rejects: pd.DataFrame, 
     )
 
 
-def only_live(now: Live) -> Link:
-    """The way to what the speed layer adds, and how old that is."""
+def live_note(now: Live) -> str:
+    """What the speed layer adds, and how old it is."""
     age = "" if now.seen_at is None else f", {show.ago(now.seen_at, datetime.now(UTC))} old"
-    text = f"{len(now.waiting):,} live, not in the views yet{age}"
-    return Link(text, "screens/captures.py", share(which="only live"))
+    return f"{len(now.waiting):,} live, not in the views yet{age}"
+
+
+def only_live(count: int) -> Link | None:
+    """The way to the captures that the views lack."""
+    return Link(f"{count:,} only live", "screens/captures.py", share(which="only live"), LIVE_ICON) if count else None
 
 
 def refused_live(now: Live) -> Link | None:
     """The way to the events that only the speed layer refused so far."""
     count = len(now.refused)
-    return Link(f"{count:,} more live", "screens/throughput.py", share()) if count else None
+    return Link(f"{count:,} more live", "screens/throughput.py", share(), LIVE_ICON) if count else None
 
 
 def listing(findings: list[attention.Finding]) -> None:

@@ -169,6 +169,23 @@ def test_a_figure_narrows_the_list_of_its_own_page(
     assert listed_below(app, page) == shown == count
 
 
+@pytest.mark.parametrize(
+    "figure,count,params",
+    [("Out of stock", 1, {}), ("Missing facings", 2, {}), ("Unknown", 3, {"device": "cooler-2", "range": "6h"})],
+)
+def test_a_figure_of_the_inventory_narrows_its_places(
+    open_page, uri: str, figure: str, count: int, params: dict[str, str]
+):
+    app = open_page(uri, "inventory", **params)
+    shown = value(app, figure)
+    app.button(key=f"choose-{figure}").click().run()
+    assert not app.exception
+    (places,) = [table.value for table in app.dataframe if "verdict" in table.value]
+    assert len(places) == count
+    missing = figure == "Missing facings"  # it counts facings, and says at how many places
+    assert int(shown) == (int((places["expected"] - places["facings"]).sum()) if missing else count)
+
+
 def listed_below(app: AppTest, page: str) -> int:
     name = {"rejected": "reason", "runs": "run_id"}[page]
     tables = [table.value for table in app.dataframe if name in table.value and len(table.value.columns) > 6]
