@@ -18,7 +18,7 @@ import streamlit as st  # noqa: E402  (after the path)
 from PIL import Image  # noqa: E402
 
 from lake import FacingsError, LakeNotFound  # noqa: E402
-from serving import data, filters, launch, photos, queries, show  # noqa: E402
+from serving import data, filters, launch, ledgers, photos, queries, show  # noqa: E402
 from serving.reader import Stores  # noqa: E402
 
 PAGES = {
@@ -115,7 +115,7 @@ def empty(uri: str) -> None:
     """Says how photos come into a lake that has none; Runs and Rejected still show what happened."""
     show.nothing("No captures yet.", "Ingest photos, then rebuild the views; this page shows them at once:")
     st.code(f"facings ingest PHOTOS --lake {uri}\nfacings rebuild --lake {uri}", language="bash")
-    rejects = data.ask(queries.rejected, queries.EVERYTHING, limit=20)
+    rejects = data.ask(ledgers.rejected, queries.EVERYTHING, limit=20)
     if len(rejects):
         show.section("Refused so far")
         show.table(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from schemas.reasons import Reason
-from serving import judged, queries, retail
+from serving import judged, ledgers, queries, retail
 from serving.queries import Filters, Reader
 from serving.show import each, moment, plural, span
 
@@ -59,9 +59,9 @@ def findings(reader: Reader, filters: Filters) -> list[Finding]:
             *strangers(places),
             *unseen(estate, filters.end),
             *late(queries.throughput(reader, filters)),
-            *refused(queries.rejected(reader, filters)),
+            *refused(ledgers.rejected(reader, filters)),
             *drifting(judged.cameras(reader, filters)),
-            *checks(queries.checks(reader)),
+            *checks(ledgers.checks(reader)),
         ]
     )
 

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from serving.covers import TAKES_IN, UNBUILT, covered
-from serving.queries import Filters, Reader, named, refusals, scored, seen
+from serving.ledgers import refusals
+from serving.queries import Filters, Reader, named, scored, seen
 
 STAGES = ("captured", "received", "archived", "scored", "in view")
 WEEKS, DAYS = 4, 6

@@ -170,55 +170,6 @@ def crops_of(reader: Reader, sha256: str) -> pd.DataFrame:
     )
 
 
-def rejected(reader: Reader, filters: Filters, *, reason: str = "", limit: int = 1000) -> pd.DataFrame:
-    """What was refused in the window, newest first, with `matching`, the count of all; no payloads.
-
-    Records that did not tell their store or device show as "unknown", and pass no filter on these.
-    """
-    return reader.frame(
-        f"""
-        SELECT *, count(*) OVER () AS matching FROM (
-            SELECT reject_id, rejected_at, coalesce(occurred_at, rejected_at) AS occurred_at, reason, detail, origin,
-                   attempts, coalesce(store_id, 'unknown') AS store_id, coalesce(device_id, 'unknown') AS device_id
-            FROM rejected)
-        WHERE {filters.where("occurred_at")} AND ($reason = '' OR reason = $reason)
-        ORDER BY occurred_at DESC, reject_id LIMIT $n
-        """,
-        {**filters.params(reason=reason, n=limit), "end": EVERYTHING.end},
-    )
-
-
-def refusals(reader: Reader, filters: Filters) -> pd.DataFrame:
-    """What was refused in the window, counted: reason, device_id ("unknown" where it did not tell), records."""
-    return reader.frame(
-        f"""SELECT reason, device_id, count(*) AS records FROM (
-            SELECT reason, coalesce(occurred_at, rejected_at) AS occurred_at,
-                   coalesce(store_id, 'unknown') AS store_id, coalesce(device_id, 'unknown') AS device_id FROM rejected)
-        WHERE {filters.where("occurred_at")} GROUP BY 1, 2 ORDER BY records DESC, 1, 2""",
-        {**filters.params(), "end": EVERYTHING.end},
-    )
-
-
-def runs(reader: Reader, limit: int = 500) -> pd.DataFrame:
-    """Steps of runs, newest first, with `matching`, the count of all."""
-    return reader.frame(
-        "SELECT *, count(*) OVER () AS matching FROM runs ORDER BY started_at DESC, step LIMIT $n", {"n": limit}
-    )
-
-
-def checks(reader: Reader) -> pd.DataFrame:
-    """The latest verdict on each rule of the lake's health: checked_at, rule, level, status, value, limit, detail.
-
-    Empty where the lake has no such table, or nothing was checked.
-    """
-    if not reader.columns("checks"):
-        return pd.DataFrame(columns=["checked_at", "rule", "level", "status", "value", "limit", "detail"])
-    return reader.frame(
-        'SELECT checked_at, rule, level, status, value, "limit", detail FROM checks'
-        " QUALIFY row_number() OVER (PARTITION BY rule ORDER BY checked_at DESC) = 1 ORDER BY rule LIMIT 500"
-    )
-
-
 def plan_of(reader: Reader, device: str, at: datetime) -> pd.DataFrame:
     """The planogram of one device that is valid at a moment: shelf (0 is the top), sku, facings."""
     return reader.frame(
@@ -235,14 +186,4 @@ def capture(reader: Reader, capture_id: str) -> pd.DataFrame:
     return reader.frame(
         "SELECT capture_id, store_id, device_id, captured_at, sha256 FROM captures WHERE capture_id = $id LIMIT 1",
         {"id": capture_id},
-    )
-
-
-def replays(reader: Reader) -> pd.DataFrame:
-    """The latest replay of each refused record: reject_id, replayed_at, outcome ("ok" or "again")."""
-    if not reader.columns("master/replays"):
-        return pd.DataFrame(columns=["reject_id", "replayed_at", "outcome"])
-    return reader.frame(
-        "SELECT reject_id, replayed_at, outcome FROM replays"
-        " QUALIFY row_number() OVER (PARTITION BY reject_id ORDER BY replayed_at DESC) = 1"
     )

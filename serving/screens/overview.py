@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import streamlit as st
 
-from serving import attention, charts, flow, judged, layers, queries, retail, show
+from serving import attention, charts, flow, judged, layers, ledgers, queries, retail, show
 from serving.data import ask
 from serving.figures import sampled
 from serving.filters import chosen, share, window
@@ -25,7 +25,7 @@ def render() -> None:
     layers.live_ahead()
     places = ask(retail.places, filters)
     hourly = ask(queries.throughput, filters)
-    rejects = ask(queries.rejected, filters)
+    rejects = ask(ledgers.rejected, filters)
     estate = selected(ask(queries.estate))
     show.header("Overview", "How the stores stand now, and what needs attention first.")
     now = layers.live_figures(filters, ask(queries.trust_threshold))

@@ -6,16 +6,14 @@ import pandas as pd
 import streamlit as st
 
 from schemas.reasons import Reason
-from serving import blobs, charts, data, queries, show
+from serving import blobs, charts, data, ledgers, queries, show
 from serving.attention import remedy
 from serving.data import ask
 from serving.filters import chosen
+from serving.ledgers import NAMELESS, OPEN
 from serving.show import Figure
 
 LISTED = 1000
-STATES = {"ok": "replayed", "again": "refused again"}
-OPEN, NAMELESS = "still open", "of unknown origin"
-WHICH = ("", OPEN, NAMELESS)
 PREVIEW_BYTES = 2000
 _PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"II*\x00", b"MM\x00*", b"BM")
 
@@ -26,15 +24,13 @@ def render() -> None:
         "Rejected",
         "What was refused, why, and what to do about it. Nothing is lost: each record is kept byte for byte.",
     )
-    every = ask(queries.rejected, chosen(), limit=LISTED)
+    every = ask(ledgers.rejected, chosen(), limit=LISTED)
     if every.empty:
         show.nothing("Nothing was refused in this window.", "Widen the filters to look further back.")
         return
-    tally = ask(queries.refusals, chosen())
+    tally = ask(ledgers.refusals, chosen())
     by_reason = tally.groupby("reason", as_index=False)[["records"]].sum()
-    total = int(tally["records"].sum())
-    again: dict[str, str] = dict(ask(queries.replays)[["reject_id", "outcome"]].itertuples(index=False))
-    headline(tally, with_state(every, again), total)
+    headline(tally)
     left, right = st.columns([2, 3], gap="medium")
     with left:
         show.section("By reason")
@@ -54,10 +50,10 @@ def render() -> None:
         "Reason", ["", *reasons], key="reason", bind="query-params", format_func=lambda value: value or "every reason"
     )
     which = other.selectbox(
-        "Records", WHICH, key="records", bind="query-params", format_func=lambda value: value or "every record"
-    )
-    rows = with_state(ask(queries.rejected, chosen(), reason=reason or "", limit=LISTED), again)
-    rows = rows[kept(rows, which or "")].assign(matching=lambda r: len(r) if which else r["matching"])
+        "Records", list(ledgers.RECORDS), key="records", bind="query-params",
+        format_func=lambda value: value or "every record",
+    )  # fmt: skip
+    rows = ask(ledgers.rejected, chosen(), reason=reason or "", which=which or "", limit=LISTED)
     if rows.empty:
         show.nothing("No such record.", "Choose another reason or other records.")
         return
@@ -68,40 +64,27 @@ def render() -> None:
         preview(row)
 
 
-def with_state(rows: pd.DataFrame, again: dict[str, str]) -> pd.DataFrame:
-    """The records with their `state`: open, replayed or refused again; `again` has the outcome of each replay."""
-    return rows.assign(state=[STATES.get(again.get(name, ""), "open") for name in rows["reject_id"]])
-
-
-def kept(rows: pd.DataFrame, which: str) -> pd.Series:
-    """Which of the records a word of `WHICH` names."""
-    if which == NAMELESS:
-        return rows["device_id"] == "unknown"
-    return rows["state"] != "replayed" if which == OPEN else pd.Series(True, index=rows.index)
-
-
-def headline(tally: pd.DataFrame, every: pd.DataFrame, total: int) -> None:
-    """The row of figures; `tally` counts all records, `every` has the latest of them."""
+def headline(tally: pd.DataFrame) -> None:
+    """The row of figures; `tally` counts the records."""
+    counts = ask(ledgers.records, chosen())
     most = tally.groupby("reason")["records"].sum().sort_values(ascending=False)
     devices = tally.groupby("device_id")["records"].sum().sort_values(ascending=False)
     told = devices.drop("unknown", errors="ignore")
     filtered = [name for name in told.index if name in set(ask(queries.estate)["device_id"])]
-    cut = "" if total == len(every) else f", of the latest {len(every):,}"
-    replayed = int((every["state"] == "replayed").sum())
     everything = {"reason": "", "records": ""}
     show.figures(
         [
-            Figure("Refused", f"{total:,}", "Records and photos in the chosen time.", "exact", to="Every one",
+            Figure("Refused", f"{counts['']:,}", "Records and photos in the chosen time.", "exact", to="Every one",
                    choose=everything),
             Figure("Reasons", f"{len(most)}", "Different reasons.", f"most often {most.index[0]}",
                    to=f"Its {most.iloc[0]:,}", choose={**everything, "reason": str(most.index[0])}),
-            Figure("Still open", f"{int(kept(every, OPEN).sum()):,}", "Records that no replay has taken in since.",
-                   f"{replayed:,} replayed{cut}", to="Which", choose={**everything, "records": OPEN}),
+            Figure("Still open", f"{counts[OPEN]:,}", "Records that no replay has taken in since.",
+                   f"{counts[''] - counts[OPEN]:,} replayed", to="Which", choose={**everything, "records": OPEN}),
             Figure("Devices", f"{len(told)}", "Devices that the records name.",
                    f"most often {filtered[0]}" if filtered else "",
                    to=f"Its {told[filtered[0]]:,}" if filtered else "",
                    choose={**everything, "device": [filtered[0]]} if filtered else None),
-            Figure("Origin unknown", f"{int(devices.get('unknown', 0)):,}", "Records that did not tell their device.",
+            Figure("Origin unknown", f"{counts[NAMELESS]:,}", "Records that did not tell their device.",
                    to="Which", choose={**everything, "records": NAMELESS}),
         ]
     )  # fmt: skip

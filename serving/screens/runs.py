@@ -7,15 +7,15 @@ import json
 import pandas as pd
 import streamlit as st
 
-from serving import charts, data, queries, show
+from serving import charts, data, ledgers, show
 from serving.data import ask
 from serving.filters import share
 from serving.graph import lineage_graph
+from serving.ledgers import FAILED, GAPS, LAST
 from serving.show import Figure
 
 LISTED = 500
-LAST, FAILED, GAPS, BROKEN = "last of each run", "failed", "unaccounted", "broken"
-KINDS = ("", LAST, FAILED, GAPS)
+BROKEN = "broken"
 
 
 def render() -> None:
@@ -23,7 +23,7 @@ def render() -> None:
     show.header(
         "Runs", "What was done to the lake, by which code, on which versions, and whether every row is accounted for."
     )
-    rows = ask(queries.runs, limit=LISTED)
+    rows = ask(ledgers.runs, limit=LISTED)
     if rows.empty:
         show.nothing("No runs yet.", "Each ingest and rebuild leaves a row here:", "facings rebuild --lake LAKE")
         return
@@ -46,7 +46,7 @@ def render() -> None:
     lineage(rows)
     checks()
     show.section("Steps")
-    steps(rows)
+    steps()
     with st.expander("Versions that this page was drawn from"):
         versions = pd.DataFrame(data.current_versions(), columns=["table", "version"])
         show.table(versions, {"table": "Table", "version": "Version"}, height=38 + 35 * len(versions))
@@ -54,37 +54,32 @@ def render() -> None:
 
 def headline(rows: pd.DataFrame) -> None:
     """The row of figures."""
-    gaps, failed = len(of_kind(rows, GAPS)), len(of_kind(rows, FAILED))
-    broken = ask(queries.checks)
+    counts = ask(ledgers.steps)
+    broken = ask(ledgers.checks)
     known = broken[broken["status"] != "ok"]
-    matching = int(rows["matching"].iloc[0])
-    cut = f"of the latest {len(rows):,} steps" if matching > len(rows) else ""
     show.figures(
         [
             Figure(
                 "Runs",
-                f"{rows['run_id'].nunique():,}",
+                f"{counts[LAST]:,}",
                 "Different runs; each has one or more steps.",
-                cut,
                 to="Last steps",
                 choose={"steps": LAST},
             ),
-            Figure("Steps", f"{matching:,}", "Rows of the ledger.", to="Every one", choose={"steps": ""}),
+            Figure("Steps", f"{counts['']:,}", "Rows of the ledger.", to="Every one", choose={"steps": ""}),
             Figure(
                 "Failed steps",
-                f"{failed:,}",
+                f"{counts[FAILED]:,}",
                 "Steps that ended with an error; the last version stayed readable.",
-                cut,
                 to="Which",
-                choose={"steps": FAILED} if failed else None,
+                choose={"steps": FAILED} if counts[FAILED] else None,
             ),
             Figure(
                 "Unaccounted",
-                f"{gaps:,}",
+                f"{counts[GAPS]:,}",
                 "Steps whose rows in differ from ok + skipped + rejected. Must be 0.",
-                cut,
                 to="Which",
-                choose={"steps": GAPS} if gaps else None,
+                choose={"steps": GAPS} if counts[GAPS] else None,
             ),
             Figure(
                 "Checks broken",
@@ -105,18 +100,6 @@ def headline(rows: pd.DataFrame) -> None:
             ),
         ]
     )
-
-
-def of_kind(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """The steps that a word of `KINDS` names."""
-    if kind == LAST:
-        return rows.drop_duplicates("run_id")
-    if kind == FAILED:
-        return rows[rows["status"] == "failed"]
-    if kind == GAPS:
-        counted = rows[rows["rows_in"].notna() & (rows["status"] == "ok")]
-        return counted[counted["rows_in"] != counted[["rows_ok", "rows_skipped", "rows_rejected"]].sum(axis=1)]
-    return rows
 
 
 def lineage(rows: pd.DataFrame) -> None:
@@ -151,7 +134,7 @@ def sources_of(text: object) -> dict[str, object]:
 
 def checks() -> None:
     """The last verdict on each rule."""
-    rows = ask(queries.checks)
+    rows = ask(ledgers.checks)
     if rows.empty:
         return
     show.section("Checks", "Rules on the lake's health, at their last check; those that are broken first.")
@@ -164,11 +147,13 @@ def checks() -> None:
     show.table(rows, {**names, "at": "Checked (UTC)", "detail": "Detail"}, name="checks")
 
 
-def steps(rows: pd.DataFrame) -> None:
+def steps() -> None:
     """The steps with their counts, newest first."""
-    kind = st.selectbox("Steps", KINDS, key="steps", bind="query-params", format_func=lambda v: v or "every step")
-    matching = int(rows["matching"].iloc[0]) if not kind else None
-    rows = of_kind(rows, kind or "")
+    kind = st.selectbox(
+        "Steps", list(ledgers.STEPS), key="steps", bind="query-params", format_func=lambda v: v or "every step"
+    )
+    rows = ask(ledgers.runs, kind or "", LISTED)
+    matching = int(rows["matching"].max()) if len(rows) else 0
     rows = rows.assign(
         at=show.times(rows["started_at"]),
         read=[show.size(v) for v in rows["bytes_in"]],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from serving import both_layers, charts, flow, found, layers, live, queries, show, stages
+from serving import both_layers, charts, flow, found, layers, ledgers, live, queries, show, stages
 from serving.data import ask
 from serving.filters import chosen, share
 from serving.show import Figure
@@ -159,7 +159,7 @@ def latencies(hourly: pd.DataFrame) -> None:
 def refused() -> None:
     """Refused by reason."""
     show.section("Refused, by reason")
-    rows = ask(queries.refusals, chosen())
+    rows = ask(ledgers.refusals, chosen())
     if rows.empty:
         st.caption("Nothing was refused.")
         return
