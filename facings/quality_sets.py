@@ -23,6 +23,7 @@ from lake import FacingsError
 Progress = Callable[[str, int, int], None]
 LARGE_PX = 4000  # 12 megapixels
 LARGEST_PX = 4300
+_DENSE_PX = 2600
 _CROPS_A_FRAME = 5
 _MILDNESS = 1.5  # of what is taught on scenes: large photos of mild damage are the hardest to tell
 _PHOTOS_A_PATTERN = 4  # one of each surface and pattern for every fourth photo
@@ -54,12 +55,16 @@ def training_examples(
     """
     photos = read_photos(folders, limits, keep=lambda name: name not in left_out)
     composed = scenes.compose(photos, np.random.default_rng([seed, 1]), LARGEST_PX)
+    dense = scenes.dense(photos, np.random.default_rng([seed, 11]), _DENSE_PX)
     deceptive = scenes.fooling(photos, np.random.default_rng([seed, 8]))
     hard = scenes.hard(len(photos) // _PHOTOS_A_PATTERN, np.random.default_rng([seed, 9]))
     found = [
         make_examples(photos, seed, copies=2, good_copies=4, progress=_told(progress, "photos", len(photos))),
         make_examples(
             composed, seed + 10_000, good_copies=2, mildness=_MILDNESS, progress=_told(progress, "scenes", 0)
+        ),
+        make_examples(
+            dense, seed + 50_000, copies=2, mildness=_MILDNESS, progress=_told(progress, "dense shelves", len(photos))
         ),
         make_examples(deceptive, seed + 30_000, progress=_told(progress, "surfaces and patterns", 0)),
         make_examples(hard, seed + 40_000, progress=_told(progress, "hard ones", 0)),
@@ -105,7 +110,7 @@ def evaluation_parts(
         frames = read_photos([folder], limits)
         add(f"camera {folder.name}", f"{folder.name}/ as they are", frames, keep_size=True, looks=False)
         cut = list(scenes.crops(frames, np.random.default_rng([seed, 10]), _CROPS_A_FRAME))
-        title = f"parts of {folder.name}/, scaled by as cameras of fewer pixels would"
+        title = f"parts of {folder.name}/, scaled as cameras of fewer pixels would see them"
         add(f"camera {folder.name}, parts", title, cut, keep_size=True, looks=False)
     add("renders", "the demo's renders with other seeds", list(rendered(size.renders, seed)))
     for name, title, fooling in _fooling(photos, seed):
@@ -165,24 +170,24 @@ def rendered(count: int, seed: int) -> Iterator[GoodPhoto]:
 
 def _fooling(photos: Sequence[GoodPhoto], seed: int) -> Iterator[tuple[str, str, list[GoodPhoto]]]:
     rng = np.random.default_rng([seed, 7])
-    plain = [scenes.surface(rng).rgb for _ in range(150)]
+    plain = [scenes.surface(rng).rgb for _ in range(450)]
     plain += [
         patterns.surface(rng, name)[0]
         for name in (*patterns.HARD_SURFACES, *patterns.OTHER_SURFACES)
-        for _ in range(50)
+        for _ in range(150)
     ]
     yield (
         "plain surfaces",
         "sharp photos of walls, doors, boxes, wood; cardboard was not taught",
         _good(plain, "plain"),
     )
-    strict = [patterns.periodic(rng) for _ in range(100)]
+    strict = [patterns.periodic(rng) for _ in range(300)]
     strict += [
         patterns.periodic(rng, (name,))
         for name in sorted((*patterns.HARD_PERIODIC, *patterns.OTHER_PERIODIC))
-        for _ in range(40)
+        for _ in range(120)
     ]
-    strict += [patterns.repeated(photos[int(rng.integers(len(photos)))].rgb, rng) for _ in range(80)]
+    strict += [patterns.repeated(photos[int(rng.integers(len(photos)))].rgb, rng) for _ in range(240)]
     title = "sharp repeated packages, tags, blinds, grids, perforated panels; bricks and ribs were not taught"
     yield "periodic", title, _good(strict, "periodic")
 

@@ -70,9 +70,9 @@ def fog(rgb: Pixels, severity: float, rng: np.random.Generator) -> Pixels:
 
 
 def path(rgb: Pixels, severity: float, rng: np.random.Generator) -> Pixels:
-    """The camera or door moved: a slightly bent path of 8 to 40 working pixels in any direction, slow at first."""
-    steps = np.linspace(0.0, 1.0, 512) ** rng.uniform(1.0, 2.5) - 0.5
-    turn = rng.uniform(0, math.pi) + rng.uniform(-0.3, 0.3) * steps
+    """The camera or door moved: a bent path of 8 to 40 working pixels in any direction, slow at first."""
+    steps = np.linspace(0.0, 1.0, 512) ** rng.uniform(1.0, 3.5) - 0.5
+    turn = rng.uniform(0, math.pi) + rng.uniform(-1.2, 1.2) * steps
     length = _length_px(rgb, severity)
     return convolve(rgb, _track(steps * length * np.cos(turn), steps * length * np.sin(turn)))
 

@@ -80,11 +80,11 @@ def additive_noise(rgb: Pixels, severity: float, rng: np.random.Generator) -> Pi
 def screen(rgb: Pixels, severity: float, rng: np.random.Generator) -> Pixels:
     """A screen photographed: its grid of red, green and blue stripes, sampled by the sensor's own grid, beats with it.
 
-    Screen and sensor have nearly the same pitch, so what is left is their difference: 3 to 10 working pixels, bent by
+    Screen and sensor have nearly the same pitch, so what is left is their difference: 3 to 12 working pixels, bent by
     the screen's tilt. Each sensor pixel gathers light over its own width. In grey they are waves of 4.5 to 22 %.
     """
     height, width = rgb.shape[:2]
-    period, angle = rng.uniform(3.0, 10.0) * working_unit(rgb), rng.uniform(0.0, math.pi)
+    period, angle = rng.uniform(3.0, 12.0) * working_unit(rgb), rng.uniform(0.0, math.pi)
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     tilt = 1.0 + np.float32(rng.uniform(-0.12, 0.12)) * x / width + np.float32(rng.uniform(-0.12, 0.12)) * y / height
     along = (x * math.cos(angle) + y * math.sin(angle)) / np.float32(period) * tilt

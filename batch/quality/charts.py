@@ -10,8 +10,10 @@ import altair as alt
 import pandas as pd
 
 from batch.quality.evaluate import SIZES
+from imaging.model import CLASSES
 
-_WIDTH, _HEIGHT = 520, 240
+_WIDTH, _HEIGHT, _ROW = 520, 240, 18
+FEWEST = 10  # examples of a point of the reliability diagram
 
 
 def draw(figures: Mapping[str, Any], folder: Path) -> list[str]:
@@ -45,8 +47,8 @@ def _classes(figures: Mapping[str, Any]) -> Any:
         x=alt.X("low:Q", scale=scale, title="area under the curve"), x2="high:Q"
     )
     dots = base.mark_point(filled=True, size=45).encode(x=alt.X("area:Q", scale=scale))
-    layered = alt.layer(bars, dots).properties(width=200, height=110)
-    return layered.facet(facet=alt.Facet("class:N", title=None, sort=None), columns=3)
+    layered = alt.layer(bars, dots).properties(width=200, height=_ROW * len({row["part"] for row in rows}))
+    return layered.facet(facet=alt.Facet("class:N", title=None, sort=["usable", *CLASSES]), columns=3)
 
 
 def _methods(figures: Mapping[str, Any]) -> Any:
@@ -97,6 +99,7 @@ def _reliability(figures: Mapping[str, Any]) -> Any:
         for part, found in figures["parts"].items()
         if "reliability" in found and not part.endswith("other damage")
         for each in found["reliability"]
+        if each["count"] >= FEWEST
     ]
     ideal = alt.Chart(pd.DataFrame({"predicted": [0, 1], "observed": [0, 1]})).mark_line(
         strokeDash=[4, 4], color="grey"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.engines.stream import map_ordered
 from batch.quality import cameras
 from batch.quality.scenes import GoodPhoto, resized
 from imaging.blurring import convolve, disc
@@ -39,6 +41,7 @@ UNTAUGHT: dict[str, tuple[str, ...]] = {
     "moire": ("stripes",),
 }
 _SMALLEST_PX = 300
+_IN_FLIGHT_BYTES = 200 << 20  # of photos that wait their turn
 _BEFORE_THE_SENSOR = ("blur", "motion")  # a camera sharpens and compresses what its lens and shutter have let through
 
 Also = Callable[[bytes], Mapping[str, float]]
@@ -107,19 +110,25 @@ def make_examples(
     power of `mildness`: above 1, mild ones come more often. `also` adds numbers of its own from the JPEG.
     Raises ValueError where `photos` is empty.
     """
-    rows: list[Example] = []
     shown: set[str] = set()
     digest = hashlib.sha256(
         f"{seed}/{copies}/{good_copies}/{sorted(families.items())}/{WORKING_PX}/{looks}/{mildness}".encode()
     )
-    for index, photo in enumerate(photos):
-        digest.update(photo.rgb.tobytes())
-        shown.update(photo.parts)
+
+    def given() -> Iterator[tuple[int, GoodPhoto]]:
+        for index, photo in enumerate(photos):
+            digest.update(photo.rgb.tobytes())
+            shown.update(photo.parts)
+            yield index, photo
+
+    def made(item: tuple[int, GoodPhoto]) -> list[Example]:
+        index, photo = item
         rng = np.random.default_rng([seed, 2, index])
         wanted = [("good", "")] * good_copies
         for kind in photo.damages:
             wanted += [(kind, families[kind][int(rng.integers(len(families[kind])))]) for _ in range(copies)]
         rgb = photo.rgb if keep_size else _rescaled(photo.rgb, rng)
+        found = []
         for kind, family in wanted:
             severity = float(rng.uniform()) ** mildness if family else 0.0
             look = cameras.look if looks else _as_it_is
@@ -127,7 +136,19 @@ def make_examples(
             data = cameras.stored(seen, rng)
             measured = measure(decode_grey(data, read_header(data)))
             more = dict(also(data)) if also is not None else {}
-            rows.append(Example(kind, photo.scene, index, family, severity, max(rgb.shape[:2]), measured, more))
+            found.append(Example(kind, photo.scene, index, family, severity, max(rgb.shape[:2]), measured, more))
+        return found
+
+    rows: list[Example] = []
+    batches = map_ordered(
+        made,
+        given(),
+        threads=os.cpu_count() or 1,
+        budget_bytes=_IN_FLIGHT_BYTES,
+        size_of=lambda item: item[1].rgb.nbytes,
+    )
+    for index, batch in enumerate(batches):
+        rows += batch
         if progress is not None:
             progress(index + 1)
     if not rows:

@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 _OVER = 2  # drawn so many times larger, then averaged down: edges without stairs
 
 SURFACES = ("blank", "wall", "door", "box")
-HARD_SURFACES = ("wood",)  # taught by themselves: grain looks like motion, round holes like moiré
+HARD_SURFACES = ("wood",)  # taught as good alone: grain looks like motion, round holes like moiré
 OTHER_SURFACES = ("cardboard",)  # not taught
 PERIODIC = ("blinds", "mesh", "tags", "boxes")
 HARD_PERIODIC = ("perforated",)

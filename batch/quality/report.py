@@ -7,15 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from batch.quality.charts import draw
+from batch.quality.charts import FEWEST, draw
 from batch.quality.evaluate import SIZES, goals
 from imaging.model import CLASSES
+
+_TIMED = {  # by their names in batch.quality.peers
+    "decode": "scaled grey decode",
+    "measure": "our measurements",
+    "origin": "the origin's",
+    "cleanvision": "CleanVision",
+}
 
 
 def write_report(figures: Mapping[str, Any], folder: Path) -> Path:
     """Writes `report.md`, `report.json` and the plots below `folder`; the path of the first."""
     names = draw(figures, folder)
-    text = json.dumps(figures, indent=1, sort_keys=True, allow_nan=False, default=float) + "\n"
+    text = json.dumps(figures, indent=1, allow_nan=False, default=float) + "\n"
     (folder / "report.json").write_text(text, encoding="utf-8")
     path = folder / "report.md"
     path.write_text(markdown(figures, names), encoding="utf-8")
@@ -91,7 +98,8 @@ def markdown(figures: Mapping[str, Any], plots: Sequence[str]) -> str:
         f"![Share flagged by severity]({plots[2]})",
         _families(mixed),
         "## Calibration",
-        "Probabilities assume that every second photo is good, and the kinds of damage equally frequent.",
+        f"Probabilities assume that every second photo is good, and the kinds of damage equally frequent. A point is a"
+        f" tenth of the range with {FEWEST} examples or more.",
         f"![Reliability]({plots[3]})",
         "## Confusion",
         *[_confusion(name, mixed[name]) for name in SIZES if name in mixed],
@@ -155,5 +163,8 @@ def _confusion(name: str, part: Mapping[str, Any]) -> str:
 def _seconds(found: Mapping[str, Any]) -> str:
     if not found:
         return "Not taken in this run: `facings evaluate … --only-timing` does, on a machine that does nothing else."
-    rows = [(name, *(f"{1000 * value:.2f} ms" for value in each.values())) for name, each in found.items()]
-    return _table(("part", "scaled grey decode", "our measurements", "the origin's", "CleanVision"), rows)
+    rows = [
+        (part, *(f"{1000 * each[name]:.2f} ms" if name in each else "not installed" for name in _TIMED))
+        for part, each in found.items()
+    ]
+    return _table(("part", *_TIMED.values()), rows)

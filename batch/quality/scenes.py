@@ -21,6 +21,7 @@ from imaging.opencv import cv2
 _TILE_PX = 340
 _GAP_PX = 12
 _GAP_LEVEL = 90
+_SURFACES_A_PHOTO, _PATTERNS_A_PHOTO = 3, 4
 # What can be told on a surface: not its light, as walls are dark and bright; not its blur where it has no edge.
 _ON_SURFACE = ("blur", "motion", "noise", "moire")
 _ON_BLANK = ("noise", "moire")
@@ -79,11 +80,22 @@ def compose(photos: Sequence[GoodPhoto], rng: np.random.Generator, largest_px: i
 
 
 def fooling(photos: Sequence[GoodPhoto], rng: np.random.Generator) -> Iterator[GoodPhoto]:
-    """Yields, for each photo, a surface, a pattern and a repeated package: to be taught as good."""
+    """Yields, for each photo, three surfaces, four patterns and four repeated packages: to be taught as good."""
+    names = (*patterns.SURFACES, *patterns.HARD_SURFACES)
     for photo in photos:
-        yield replace(surface(rng), damages=())
-        yield GoodPhoto("periodic", patterns.periodic(rng), (), ())
-        yield GoodPhoto("periodic", patterns.repeated(photo.rgb, rng), photo.parts, ())
+        for _ in range(_SURFACES_A_PHOTO):
+            yield replace(surface(rng, names), damages=())
+        for _ in range(_PATTERNS_A_PHOTO):
+            yield GoodPhoto("periodic", patterns.periodic(rng), (), ())
+            yield GoodPhoto("periodic", patterns.repeated(photo.rgb, rng), photo.parts, ())
+
+
+def dense(photos: Sequence[GoodPhoto], rng: np.random.Generator, largest_px: int) -> Iterator[GoodPhoto]:
+    """Yields a montage 600 to `largest_px` wide for each photo, for moiré alone: fine detail is where it hides."""
+    for _ in photos:
+        picked = [photos[int(position)] for position in rng.permutation(len(photos))[: 12 * 9]]
+        wide = int(np.exp(rng.uniform(np.log(600), np.log(largest_px))))
+        yield replace(montage(picked, rng, wide), damages=("moire",))
 
 
 def hard(count: int, rng: np.random.Generator) -> Iterator[GoodPhoto]:

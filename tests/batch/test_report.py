@@ -79,6 +79,18 @@ def test_the_report_has_its_plots_and_its_figures(figures, tmp_path):
     assert f"{figures['parts']['350 px']['usable']['value']:.4f}" in text
 
 
+def test_the_report_can_be_written_again_from_its_json(figures, tmp_path):
+    text = write_report(figures, tmp_path).read_text(encoding="utf-8")
+    kept = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert markdown(kept, ["classes.svg", "methods.svg", "severity.svg", "reliability.svg"]) == text
+
+
+def test_seconds_stand_below_their_own_method(figures):
+    seconds = {"cleanvision": 0.004, "measure": 0.002, "decode": 0.001}
+    text = markdown({**figures, "seconds_per_megapixel": {"350 px": seconds}}, ["a", "b", "c", "d"])
+    assert "| 350 px | 1.00 ms | 2.00 ms | not installed | 4.00 ms |" in text
+
+
 def test_goals_by_hand():
     area = {"value": 0.996, "low": 0.99, "high": 1.0}
     parts = {
