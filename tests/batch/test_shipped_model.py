@@ -34,8 +34,8 @@ def model() -> Model:
 
 def test_usable_from_damaged_renders(model, examples):
     p_good, good = model.predict(examples.measurements)[:, 0], examples.labels == "good"
-    assert area_under_curve(p_good, good) >= 0.985
-    assert (p_good[good] >= 0.5).mean() >= 0.93
+    assert area_under_curve(p_good, good) >= 0.995
+    assert (p_good[good] >= 0.5).mean() >= 0.98
     baseline = Model.load(BASELINE).predict(examples.measurements)[:, 0]
     assert area_under_curve(p_good, good) >= area_under_curve(baseline, good) - 0.01
 
@@ -43,7 +43,7 @@ def test_usable_from_damaged_renders(model, examples):
 @pytest.mark.parametrize("name", CLASSES[1:])
 def test_each_class_among_the_others(model, examples, name):
     chances = model.predict(examples.measurements)[:, CLASSES.index(name)]
-    assert area_under_curve(chances, examples.labels == name) >= 0.95
+    assert area_under_curve(chances, examples.labels == name) >= 0.98
 
 
 def test_plain_surfaces_are_not_flagged(model):
@@ -51,21 +51,21 @@ def test_plain_surfaces_are_not_flagged(model):
     plain = [
         patterns.surface(rng, name)[0]
         for name in (*patterns.SURFACES, *patterns.HARD_SURFACES, *patterns.OTHER_SURFACES)
-        for _ in range(32)  # 192: of 48, three flagged by chance would be 6 %
+        for _ in range(32)  # 192: 2 % are three
     ]
     made = make_examples([GoodPhoto("plain", rgb, (), ()) for rgb in plain], SEED)
     flagged = model.predict(made.measurements)[:, 0] < 0.5
-    assert flagged.mean() <= 0.04
+    assert flagged.mean() <= 0.02
 
 
 def test_periodic_shelves_are_not_flagged(model, shelves):
     rng = np.random.default_rng(SEED)
     names = (*patterns.PERIODIC, *patterns.HARD_PERIODIC, *patterns.OTHER_PERIODIC)
-    strict = [patterns.periodic(rng, (name,)) for name in names for _ in range(6)]
+    strict = [patterns.periodic(rng, (name,)) for name in names for _ in range(30)]
     strict += [patterns.repeated(photo.rgb, rng) for photo in shelves]
     made = make_examples([GoodPhoto("periodic", rgb, (), ()) for rgb in strict], SEED)
     flagged = model.predict(made.measurements)[:, 0] < 0.5
-    assert flagged.mean() <= 0.06
+    assert flagged.mean() <= 0.02
 
 
 @pytest.mark.parametrize("family", ["half", "fog", "cover"])
