@@ -28,6 +28,10 @@ from tests.crash.services import (
 from tests.kafka.brokers import delete_topic, end_offsets, eventually, make_topic
 from tests.speed.services import consume
 
+QUARTER_OF_A_SECOND_A_PHOTO = (
+    "import time, speed.score as s; fast = s.score_photo\ns.score_photo = lambda *a: time.sleep(0.25) or fast(*a)"
+)
+
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
@@ -60,8 +64,7 @@ def test_one_that_was_stopped_past_its_session_is_fenced(
         send(broker, topic, range(30, 40))
         ends = end_offsets(broker, topic)
         eventually(lambda: offsets(broker, topic, lake, kind) == ends, "it goes on after that")
-        process.send(signal.SIGTERM)
-        assert process.wait(10) == 0, process.said()[-3000:]
+        _drains(process)
     if kind == "archive":
         assert archived(lake) == _names(40)
     else:
@@ -95,10 +98,7 @@ def test_sigterm_under_load_drains_within_ten_seconds(broker: Broker, topic: str
     slow = prepared("import speed.archive as a, functools\na.Archive.__init__.__kwdefaults__['most_events'] = 20")
     with Process(tmp_path / "log", command("archive", broker, topic, lake, "--linger", 0), python=slow) as process:
         process.says("committed")
-        began = time.monotonic()
-        process.send(signal.SIGTERM)
-        assert process.wait(10) == 0, process.said()[-3000:]
-        assert time.monotonic() - began < 10
+        _drains(process)
     done = archived(lake)
     assert len(done) == len(set(done)) == sum(offsets(broker, topic, lake, "archive").values())
     assert len(done) < 600
@@ -111,17 +111,12 @@ def test_sigterm_under_load_drains_a_batch_that_is_scored(
 ) -> None:
     """Case 6, for score: far more waits than can be scored, and each photo takes a quarter of a second."""
     send(broker, topic, range(400))
-    slow = prepared(
-        "import time, speed.score as s; fast = s.score_photo\ns.score_photo = lambda *a: time.sleep(0.25) or fast(*a)"
-    )
+    slow = prepared(QUARTER_OF_A_SECOND_A_PHOTO)
     with Process(tmp_path / "log", command("score", broker, topic, lake), python=slow) as process:
         process.says("partitions assigned")
         send(broker, topic, range(400, 2000))
         process.says("committed")
-        began = time.monotonic()
-        process.send(signal.SIGTERM)
-        assert process.wait(10) == 0, process.said()[-3000:]
-        assert time.monotonic() - began < 10
+        _drains(process)
     done = counted(lake)
     assert len(done) == len(set(done)) == sum(offsets(broker, topic, lake, "score").values())
     assert len(scored(lake)) == len(set(scored(lake)))
@@ -167,8 +162,7 @@ def test_a_topic_made_anew_is_read_from_its_beginning(broker: Broker, topic: str
         make_topic(broker, topic)
         send(broker, topic, range(100, 140))
         eventually(lambda: len(archived(lake)) == 52, "the second topic is in the lake", deadline_s=40)
-        process.send(signal.SIGTERM)
-        assert process.wait(10) == 0, process.said()[-3000:]
+        _drains(process)
     assert archived(lake) == sorted(f"c{n}" for n in (*range(12), *range(100, 140)))
 
 
@@ -185,8 +179,7 @@ def test_dead_letters_that_nobody_takes_hold_the_offset(broker: Broker, topic: s
         make_topic(broker, letters, partitions=1)
         ends = end_offsets(broker, topic)
         eventually(lambda: offsets(broker, topic, lake, "archive") == ends, "it goes on")
-        process.send(signal.SIGTERM)
-        assert process.wait(10) == 0, process.said()[-3000:]
+        _drains(process)
     assert len(archived(lake)) == 7
     assert refused(lake) == {"not-json": 1}
 
@@ -196,9 +189,7 @@ def test_slow_scoring_pauses_and_keeps_its_place_in_the_group(
 ) -> None:
     """Case 13. A batch takes longer than a member may go without polling; more waits than fits into the buffer."""
     send(broker, topic, range(600))
-    slow = prepared(
-        "import time, speed.score as s; fast = s.score_photo\ns.score_photo = lambda *a: time.sleep(0.25) or fast(*a)"
-    )
+    slow = prepared(QUARTER_OF_A_SECOND_A_PHOTO)
     limits = {"buffer_bytes": str(200_000), "stuck_after_s": "15", "session_timeout_s": "2"}  # polls: every 6 s or out
     with Process(
         tmp_path / "log", command("score", broker, topic, lake, "--metrics-port", 0), python=slow, **limits
@@ -215,10 +206,15 @@ def test_slow_scoring_pauses_and_keeps_its_place_in_the_group(
         assert read("process_resident_memory_bytes") < before + (64 << 20)
         assert read("facings_rebalances_total") == 1
         assert read("facings_events_total") == 600
-        process.send(signal.SIGTERM)
-        assert process.wait(10) == 0, process.said()[-3000:]
+        _drains(process)
     probabilities = set(lake.read("realtime/quality", columns=["sampling_probability"]).column(0).to_pylist())
     assert min(probabilities) < 1
+
+
+def _drains(process: Process) -> None:
+    """It ends within ten seconds of SIGTERM, by itself."""
+    process.send(signal.SIGTERM)
+    assert process.wait(10) == 0, process.said()[-3000:]
 
 
 def _metrics(port: int) -> Callable[[str], float]:
@@ -244,6 +240,5 @@ def test_a_broker_that_was_killed_is_read_again_within_thirty_seconds(
         send(own_broker, "captures", range(10, 20))
         eventually(lambda: len(archived(lake)) == 20, "the events after the restart are in the lake", deadline_s=30)
         assert time.monotonic() - up < 30
-        process.send(signal.SIGTERM)
-        assert process.wait(10) == 0, process.said()[-3000:]
+        _drains(process)
     assert archived(lake) == _names(20)
