@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.timing import print_table
+from facings.settings import frugal
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("overview", "inventory", "throughput", "quality", "captures", "rejected", "runs", "travel", "store")
@@ -59,7 +60,7 @@ def _measured(lake: Path, page: str, repeats: int) -> list[str]:
         copy = Path(folder) / "lake"
         shutil.copytree(lake, copy, copy_function=os.link)  # new commits are new files: the estate stays as it is
         command[command.index(str(lake))] = str(copy)
-        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, env=frugal())
     found = json.loads(done.stdout.splitlines()[-1])
     figures = [statistics.median(sample[place] for sample in found[kind]) for kind in KINDS for place in (0, 1)]
     return [page, *(f"{figure:.2f}" for figure in figures), f"{found['peak_bytes'] / 1e6:.0f}"]

@@ -260,6 +260,15 @@ def environment(**settings: str) -> dict[str, str]:
     return {**os.environ, **{PREFIX + name.upper(): value for name, value in settings.items()}}
 
 
+# Taken when a process begins. Arrow's own pool and an arena a thread keep far more than is in use (bench/README.md).
+FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
+
+
+def frugal(environ: Mapping[str, str] = os.environ) -> dict[str, str] | None:
+    """The environment to begin a server anew with, or None where all of `FRUGAL` is set, to whatever."""
+    return None if environ.keys() >= FRUGAL.keys() else {**FRUGAL, **environ}
+
+
 def describe() -> str:
     """Every setting as a Markdown table: docs/settings.md."""
     rows = [

@@ -84,15 +84,8 @@ def cookie_secret(folder: Path) -> str:
 
 def preload() -> None:
     """Imports what every page needs: at the start of the server, not within its first viewer's page."""
-    for name in (
-        "serving.attention",
-        "serving.charts",
-        "serving.shelf_charts",
-        "serving.layers",
-        "serving.blobs",
-        "serving.export",
-    ):
-        import_module(name)
+    for name in _EARLY:
+        import_module(f"serving.{name}")
     inspect.stack()  # Streamlit looks at it for its first element, and the first look reads every module's source
 
 
@@ -121,6 +114,7 @@ def serve(
         load_policy(access)
         flags["secrets_files"] = [str(access.resolve())]
         arguments += ["--access", str(access.resolve())]
+    logging.getLogger("streamlit.runtime.caching.cache_data_api").setLevel(logging.ERROR)  # it asks for a runtime
     preload()
     bootstrap.load_config_options(flags)
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)

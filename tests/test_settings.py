@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facings.settings import Settings, SettingsError, describe, env_name, load
+from facings.settings import Settings, SettingsError, describe, env_name, frugal, load
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -132,3 +132,10 @@ def test_settings_are_frozen():
 def test_the_documentation_is_what_the_code_says():
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert describe() in page, "docs/settings.md is stale: put facings.settings.describe() in it"
+
+
+def test_a_server_begins_anew_once_and_keeps_what_is_set():
+    given = {"PATH": "/bin", "MALLOC_ARENA_MAX": "7"}
+    anew = frugal(given)
+    assert anew == {"PATH": "/bin", "MALLOC_ARENA_MAX": "7", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    assert frugal(anew) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +11,7 @@ import typer
 
 from facings.console import configure_logging, print_json, say
 from facings.options import JsonOption, LakeOption, VerboseOption, example, open_lake
-from facings.settings import from_environment, storage_options
+from facings.settings import from_environment, frugal, storage_options
 
 app = typer.Typer()
 
@@ -26,6 +28,8 @@ def serve(
     verbose: VerboseOption = False,
 ) -> None:
     """Serve the dashboard."""
+    if (environment := frugal()) is not None:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
     from serving.launch import serve as serve_dashboard
 
     configure_logging(verbose)
