@@ -54,6 +54,14 @@ def test_the_same_photos_and_seed_give_the_same_examples(examples):
     assert other.fingerprint != make_examples(photos(2), seed=1).fingerprint
 
 
+@pytest.mark.parametrize("cores", [1, 5])
+def test_examples_are_the_same_on_any_number_of_cores(examples, monkeypatch, cores):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    again = make_examples(photos(6), seed=1, copies=3, good_copies=3)
+    assert again.fingerprint == examples.fingerprint
+    assert again.rows == examples.rows
+
+
 def test_examples_have_every_class_once_a_photo():
     made = make_examples(photos(2), seed=1)
     assert made.labels.tolist() == list(CLASSES) * 2
@@ -104,6 +112,19 @@ def test_scenes_are_made_of_the_photos():
     assert all(590 <= max(photo.rgb.shape) <= 1100 for photo in made if photo.scene == "montage")
     assert all(photo.rgb.dtype == np.uint8 and photo.rgb.ndim == 3 for photo in made)
     assert set(made[0].parts) <= {f"p{index}" for index in range(7)}
+
+
+def test_what_fools_measurements_is_taught_as_good_alone():
+    taught = list(scenes.fooling(photos(2), np.random.default_rng(4)))
+    assert {photo.scene for photo in taught} == {"surface", "periodic"}
+    assert all(photo.damages == () for photo in taught)
+    assert {photo.parts for photo in taught} == {(), ("p0",), ("p1",)}
+
+
+def test_dense_shelves_are_damaged_by_moire_alone():
+    dense = list(scenes.dense(photos(2), np.random.default_rng(4), 700))
+    assert [photo.damages for photo in dense] == [("moire",)] * 2
+    assert all(600 <= photo.rgb.shape[1] <= 700 and photo.parts == ("p0", "p1") for photo in dense)
 
 
 def test_a_large_shelf_has_twelve_megapixels():
