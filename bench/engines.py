@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,11 +15,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.captures import DEFAULT_SHELVES, shelf_photos
+from bench.captures import shelf_photos
 from bench.cases import CASES, Case
 from bench.child import CaseFailed, started
 from bench.inputs import write_inputs
 from bench.machine import describe
+from bench.options import shelves_and_cores
 from bench.report import RESULTS, write_engines
 
 
@@ -99,17 +99,14 @@ def main(arguments: Sequence[str]) -> None:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     names = [case.name for case in CASES]
-    parser = argparse.ArgumentParser(prog="python -m bench.engines", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.engines", description=__doc__, parents=[shelves_and_cores()])
     parser.add_argument("--captures", type=int, default=96, help="captures (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default %(default)s)")
     parser.add_argument(
         "--warm", type=int, default=2, help="warm runs a round, the median counts (default %(default)s)"
     )
     parser.add_argument("--few", type=int, default=2, help="captures for a box at a time (default %(default)s)")
-    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores that each case may use")
     parser.add_argument("--cases", nargs="+", choices=names, default=names, help="which (default: all)")
-    parser.add_argument("--shelves", type=Path, default=DEFAULT_SHELVES, help="folder of annotations.csv and photos")
-    parser.add_argument("--scratch", type=Path, help="where to write meanwhile (default: the system's)")
     return parser.parse_args(arguments)
 
 

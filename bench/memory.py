@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.captures import DEFAULT_SHELVES, shelf_photos
+from bench.captures import shelf_photos
 from bench.child import started
 from bench.inputs import write_lake
 from bench.machine import describe
+from bench.options import shelves_and_cores
 from bench.report import GIB, RESULTS, put
 from bench.timing import markdown
 
@@ -57,12 +57,9 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__, parents=[shelves_and_cores()])
     parser.add_argument("--captures", type=int, nargs="+", default=[100, 1000], help="sizes (default %(default)s)")
     parser.add_argument("--engines", nargs="+", default=["embedded", "spark"], help="which (default %(default)s)")
-    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores that each may use")
-    parser.add_argument("--shelves", type=Path, default=DEFAULT_SHELVES, help="folder of annotations.csv and photos")
-    parser.add_argument("--scratch", type=Path, help="where to write meanwhile (default: the system's)")
     return parser.parse_args(arguments)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,9 +20,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from bench.captures import DEFAULT_SHELVES, append_planograms, shelf_photos
+from bench.captures import append_planograms, shelf_photos
 from bench.inputs import write_lake
 from bench.machine import describe
+from bench.options import shelves_and_cores
 from bench.report import put
 from bench.timing import markdown
 from lake import Lake
@@ -143,11 +143,8 @@ def _now() -> datetime:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.sizing", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.sizing", description=__doc__, parents=[shelves_and_cores()])
     parser.add_argument("--captures", type=int, nargs=2, default=[96, 288], help="two sizes (default %(default)s)")
-    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores that Spark may use")
-    parser.add_argument("--shelves", type=Path, default=DEFAULT_SHELVES, help="folder of annotations.csv and photos")
-    parser.add_argument("--scratch", type=Path, help="where to write meanwhile (default: the system's)")
     return parser.parse_args(arguments)
 
 
