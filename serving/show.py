@@ -125,15 +125,9 @@ def figures(values: Sequence[Figure]) -> None:
                 st.metric(one.label, one.value, help=one.about, width="stretch")
                 if one.note:
                     st.caption(inert(one.note))
-                if one.link:
-                    st.page_link(one.link, label=one.to, icon=":material/arrow_forward:", query_params=dict(one.params))
-                if one.also is not None:
-                    st.page_link(
-                        one.also.page,
-                        label=one.also.label,
-                        icon=one.also.icon,
-                        query_params=dict(one.also.params),
-                    )
+                main = [Link(one.to, one.link, one.params)] if one.link else []
+                for way in (*main, *([one.also] if one.also is not None else [])):
+                    st.page_link(way.page, label=way.label, icon=way.icon, query_params=dict(way.params))
                 if one.choose is not None:
                     st.button(
                         one.to, key=f"choose-{one.label}", type="tertiary", icon=":material/filter_alt:",

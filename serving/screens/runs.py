@@ -57,30 +57,16 @@ def headline(rows: pd.DataFrame) -> None:
     counts = ask(ledgers.steps)
     broken = ask(ledgers.checks)
     known = broken[broken["status"] != "ok"]
+
+    def counted(label: str, word: str, about: str, to: str = "Which") -> Figure:
+        return Figure(label, f"{counts[word]:,}", about, to=to, choose={"steps": word} if counts[word] else None)
+
     show.figures(
         [
-            Figure(
-                "Runs",
-                f"{counts[LAST]:,}",
-                "Different runs; each has one or more steps.",
-                to="Last steps",
-                choose={"steps": LAST},
-            ),
-            Figure("Steps", f"{counts['']:,}", "Rows of the ledger.", to="Every one", choose={"steps": ""}),
-            Figure(
-                "Failed steps",
-                f"{counts[FAILED]:,}",
-                "Steps that ended with an error; the last version stayed readable.",
-                to="Which",
-                choose={"steps": FAILED} if counts[FAILED] else None,
-            ),
-            Figure(
-                "Unaccounted",
-                f"{counts[GAPS]:,}",
-                "Steps whose rows in differ from ok + skipped + rejected. Must be 0.",
-                to="Which",
-                choose={"steps": GAPS} if counts[GAPS] else None,
-            ),
+            counted("Runs", LAST, "Different runs; each has one or more steps.", "Last steps"),
+            counted("Steps", "", "Rows of the ledger.", "Every one"),
+            counted("Failed steps", FAILED, "Steps that ended with an error; the last version stayed readable."),
+            counted("Unaccounted", GAPS, "Steps whose rows in differ from ok + skipped + rejected. Must be 0."),
             Figure(
                 "Checks broken",
                 f"{len(known)} of {len(broken)}" if len(broken) else "unknown",

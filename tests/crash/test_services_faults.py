@@ -213,8 +213,10 @@ def test_slow_scoring_pauses_and_keeps_its_place_in_the_group(
 
 def _drains(process: Process) -> None:
     """It ends within ten seconds of SIGTERM, by itself."""
+    began = time.monotonic()
     process.send(signal.SIGTERM)
     assert process.wait(10) == 0, process.said()[-3000:]
+    assert time.monotonic() - began < 10
 
 
 def _metrics(port: int) -> Callable[[str], float]:
